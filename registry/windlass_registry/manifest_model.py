@@ -1,0 +1,142 @@
+"""What an action says of itself, as types. Import them from `windlass_registry.manifest`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from windlass_registry.documents import Position, Scalar, Value
+from windlass_registry.errors import Problem
+
+InputType = Literal["string", "number", "boolean", "choice", "list", "dataset", "model", "volume", "artifact"]
+Code = Literal["shell", "python"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionInput:
+    """One input of an action (`inputs.<name>`)."""
+
+    name: str
+    description: str = ""
+    required: bool = False
+    default: Value = None
+    type: InputType | None = None
+    """None: undeclared, as in GitHub's own actions; any scalar is taken as text, a list as it is."""
+    options: tuple[Scalar, ...] = ()
+    code: Code | None = None
+    """Set where the value is program text: strangers' values are then never pasted into it."""
+    aliases: tuple[str, ...] = ()
+    """Older spellings of the name that are taken too."""
+    deprecated: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionOutput:
+    """One output of an action. `value` is an expression, in composite actions only."""
+
+    name: str
+    description: str = ""
+    value: str | None = None
+    type: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionStep:
+    """One step of a composite action: `run` or `uses`."""
+
+    id: str | None = None
+    name: str | None = None
+    condition: str | None = None
+    run: str | None = None
+    shell: str | None = None
+    image: str | None = None
+    uses: str | None = None
+    with_: Mapping[str, Value] = field(default_factory=dict)
+    env: Mapping[str, Scalar] = field(default_factory=dict)
+    working_directory: str | None = None
+    continue_on_error: bool | str = False
+    timeout_minutes: float | str | None = None
+    at: Position
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DockerRuns:
+    """`using: docker`. `image` is `docker://IMAGE` (may hold expressions) or `Dockerfile`."""
+
+    image: str
+    entrypoint: Value = None
+    """Text (an expression may give a list), or a list."""
+    args: Value = None
+    """A list, or an expression that gives one."""
+    env: Mapping[str, Scalar] = field(default_factory=dict)
+    pre_entrypoint: str | None = None
+    """GitHub's scripts before and after; a runner that cannot run them says so."""
+    post_entrypoint: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompositeRuns:
+    """`using: composite`: steps, run in order in the job's container."""
+
+    steps: tuple[ActionStep, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PythonRuns:
+    """`using: python`: `main` (a file of the package), run by `python3` in `image`, else in the job image."""
+
+    main: str
+    image: str | None = None
+    """May hold expressions; one that gives '' falls back to the job's image."""
+    requirements: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherRuns:
+    """`node20`, `node24`, `workflow`: parsed and checked; a runner without an engine for it says so."""
+
+    using: str
+    main: str | None = None
+
+
+Runs = DockerRuns | CompositeRuns | PythonRuns | OtherRuns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """One use of an action, as it would stand in a job."""
+
+    name: str
+    description: str = ""
+    with_: Mapping[str, Value] = field(default_factory=dict)
+    inputs: Mapping[str, Value] = field(default_factory=dict)
+    outputs: Mapping[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionManifest:
+    """What an action says of itself."""
+
+    name: str
+    description: str = ""
+    author: str = ""
+    version: str | None = None
+    is_deterministic: bool = False
+    inputs: Mapping[str, ActionInput] = field(default_factory=dict)
+    outputs: Mapping[str, ActionOutput] = field(default_factory=dict)
+    runs: Runs
+    metrics: tuple[str, ...] = ()
+    permissions: Mapping[str, Value] = field(default_factory=dict)
+    resources: Mapping[str, Value] = field(default_factory=dict)
+    """What a job of it usually needs, as under `resources` of a job."""
+    examples: tuple[Example, ...] = ()
+    branding: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[Problem, ...] = ()
+    """What runs, but probably not as its author thinks (keys that GitHub would ignore in silence)."""
+
+    def uses(self) -> tuple[str, ...]:
+        """The actions that this one uses itself: those of a composite action's steps, each once."""
+        if not isinstance(self.runs, CompositeRuns):
+            return ()
+        return tuple(dict.fromkeys(step.uses for step in self.runs.steps if step.uses is not None))

@@ -1,0 +1,53 @@
+"""Reads one package folder. Called by the sources."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from windlass_registry.archive import digest_entries, read_folder
+from windlass_registry.errors import AuthorError, Problem
+from windlass_registry.manifest import ActionManifest, PythonRuns, parse_manifest
+
+MANIFEST_NAMES: Final = ("action.yml", "action.yaml")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """A folder's manifest and identity, read together."""
+
+    manifest: ActionManifest
+    digest: str
+
+
+def load_package(folder: Path, *, shown_as: str) -> Package | None:
+    """Read a folder as an action; None where it has no manifest.
+
+    `shown_as` is the folder's name in problems: '' for a repository's root, whose hidden files and
+    folders are then no part of the action.
+
+    Raises:
+        AuthorError: the folder or its manifest is broken.
+    """
+    entries = {entry.name: entry for entry in read_folder(folder, skips_hidden=not shown_as)}
+    name = next((name for name in MANIFEST_NAMES if name in entries), None)
+    if name is None:
+        return None
+    path = f"{shown_as}/{name}" if shown_as else name
+    found = entries[name]
+    source = found.content if found.target is None else (folder / name).read_bytes()
+    manifest = parse_manifest(source, path=path)
+    if isinstance(manifest.runs, PythonRuns):
+        for file in (manifest.runs.main, manifest.runs.requirements):
+            if file is not None and file.removeprefix("./") not in entries:
+                raise AuthorError(
+                    Problem(
+                        path=path,
+                        line=0,
+                        column=0,
+                        message=f"the action's folder has no file '{file}'",
+                        remedy="add it, or mend 'runs'",
+                    )
+                )
+    return Package(manifest=manifest, digest=digest_entries(entries.values()))

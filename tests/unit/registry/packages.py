@@ -1,0 +1,62 @@
+"""Packages and releases for the tests of this room."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from windlass_registry.index import Index, Release
+from windlass_registry.lock import ResolvedAction
+from windlass_registry.manifest import parse_manifest
+from windlass_registry.refs import LocalRef, RefError
+from windlass_registry.versions import Version
+
+SHELL = "name: n\nruns: {using: composite, steps: [{run: 'true'}]}\n"
+
+
+def using(*uses: str) -> str:
+    """The manifest of a composite action that uses others."""
+    steps = ", ".join(f"{{uses: '{each}'}}" for each in uses)
+    return f"name: n\nruns: {{using: composite, steps: [{steps}]}}\n"
+
+
+def digest_of(name: str, version: str) -> str:
+    """A made-up digest, one for each release."""
+    return "sha256:" + (name + version).encode().hex().ljust(64, "0")[:64]
+
+
+def release(name: str, version: str, *, manifest: str = SHELL, is_yanked: bool = False) -> Release:
+    """A release of an index."""
+    return Release(
+        name=name,
+        version=Version.parse(version),
+        digest=digest_of(name, version),
+        manifest=parse_manifest(manifest, path=f"{name}/action.yml"),
+        folder=Path("/packages") / name,
+        source="builtin",
+        is_yanked=is_yanked,
+    )
+
+
+def index(*releases: Release) -> Index:
+    """An index of them."""
+    return Index.of(releases)
+
+
+def folders(**manifests: str) -> Callable[[LocalRef], ResolvedAction]:
+    """A repository's own actions, by path."""
+
+    def load(ref: LocalRef) -> ResolvedAction:
+        if ref.path not in manifests:
+            raise RefError(f"the repository has no folder './{ref.path}'", remedy="write a path")
+        return ResolvedAction(
+            uses=f"./{ref.path}",
+            name=f"./{ref.path}",
+            version=None,
+            digest=digest_of("local", ref.path),
+            source="local",
+            folder=Path("/repository") / ref.path,
+            manifest=parse_manifest(manifests[ref.path], path=f"{ref.path}/action.yml"),
+        )
+
+    return load
