@@ -1,0 +1,174 @@
+"""What will run, as plain data: made by `compile_plan`, printed by `windlass plan`, run by `run`.
+
+Texts may still hold ``${{ … }}`` where the answer is known only when the job starts (`needs`,
+`steps`, `secrets`). Everything else is settled here. A plan holds names of secrets, never values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from windlass_registry.documents import Scalar, Value
+from windlass_runner.workflow.events import Event
+from windlass_runner.workflow.model import (
+    JobInput,
+    OutputSpec,
+    Resources,
+    Retry,
+    Reuse,
+    Service,
+    Strategy,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionPin:
+    """Which package an action's name became."""
+
+    uses: str
+    name: str
+    version: str | None
+    digest: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepFrame:
+    """What all steps have in common."""
+
+    id: str
+    """Its `id`, else its number ('1', '2' …) among its siblings."""
+    name: str
+    condition: str | None = None
+    env: Mapping[str, Scalar] = field(default_factory=dict)
+    continue_on_error: bool | str = False
+    timeout_minutes: float | str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStep:
+    """A script, run by a shell in the job's container (or in `image`, where it names another)."""
+
+    frame: StepFrame
+    script: str
+    shell: str | None = None
+    image: str | None = None
+    working_directory: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerStep:
+    """A `using: docker` action: its own container, its own command."""
+
+    frame: StepFrame
+    action: ActionPin
+    inputs: Mapping[str, Value]
+    image: str
+    entrypoint: Value = None
+    args: Value = None
+    action_env: Mapping[str, Scalar] = field(default_factory=dict)
+    code: Mapping[str, str] = field(default_factory=dict)
+    """Inputs that are program text, and in which language (`shell`, `python`)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PythonStep:
+    """A `using: python` action: a file of the package, run by python3."""
+
+    frame: StepFrame
+    action: ActionPin
+    inputs: Mapping[str, Value]
+    main: str
+    image: str | None = None
+    code: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompositeStep:
+    """A `using: composite` action: steps that see its `inputs` and give its `outputs`."""
+
+    frame: StepFrame
+    action: ActionPin
+    inputs: Mapping[str, Value]
+    outputs: Mapping[str, str]
+    steps: tuple[PlannedStep, ...]
+    code: Mapping[str, str] = field(default_factory=dict)
+
+
+PlannedStep = RunStep | ContainerStep | PythonStep | CompositeStep
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """A concurrency group; `name` may hold expressions where it stands on a job."""
+
+    name: str
+    cancel_in_progress: bool | str = False
+    queue: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSpec:
+    """A job of the workflow with defaults applied; shared by all jobs that its matrix gives."""
+
+    id: str
+    name: str
+    """May hold `matrix` expressions."""
+    needs: tuple[str, ...]
+    condition: str | None
+    steps: tuple[PlannedStep, ...]
+    image: str
+    env: Mapping[str, Scalar]
+    inputs: tuple[JobInput, ...] = ()
+    outputs: tuple[OutputSpec, ...] = ()
+    resources: Resources = Resources()
+    strategy: Strategy | None = None
+    retry: Retry | None = None
+    timeout_minutes: float | str | None = None
+    continue_on_error: bool | str = False
+    services: tuple[Service, ...] = ()
+    environment: str | None = None
+    concurrency: Group | None = None
+    reuse: Reuse | None = None
+    expect: Mapping[str, str] = field(default_factory=dict)
+    priority: int = 0
+    has_checkout: bool = True
+    secrets: tuple[str, ...] = ()
+    """Names of the secrets that it mentions; no others are given to it."""
+    is_deterministic: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedJob:
+    """One node of the graph as it runs. `key` is unique in the plan and stable across re-runs."""
+
+    key: str
+    job_id: str
+    name: str
+    matrix: Mapping[str, Value] = field(default_factory=dict)
+    index: int = 0
+    total: int = 1
+    is_deferred: bool = False
+    """Its matrix comes from another job's output: it becomes several when that job has ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything one run needs to know."""
+
+    workflow: str
+    path: str
+    run_name: str
+    event: Event
+    reason: str
+    """Why it runs: which trigger matched, in words."""
+    inputs: Mapping[str, Value]
+    env: Mapping[str, Scalar]
+    specs: Mapping[str, JobSpec]
+    jobs: tuple[PlannedJob, ...]
+    actions: tuple[ActionPin, ...] = ()
+    concurrency: Group | None = None
+    priority: int = 0
+    notes: tuple[str, ...] = ()
+    """What the author should know though it runs (no lock, warnings)."""
