@@ -1,0 +1,42 @@
+"""What can go wrong with the ledger, and who can mend it."""
+
+from __future__ import annotations
+
+from windlass_registry.errors import OperatorError, WindlassError
+
+
+class LedgerFull(OperatorError):
+    """No space left where the ledger lies. The same ledger goes on when there is space again."""
+
+
+class LedgerDamaged(OperatorError):
+    """What lies there is not a ledger, or no longer whole."""
+
+
+class LedgerTooNew(OperatorError):
+    """The ledger was written by a later version of this program."""
+
+
+class LedgerMissing(OperatorError):
+    """There is no ledger at that place, and it was not asked to make one."""
+
+
+class UnknownRun(WindlassError):
+    """No run, or more than one, is meant by that id."""
+
+    exit_code = 2
+
+    def __init__(self, run_id: str, *, message: str | None = None, remedy: str | None = None) -> None:
+        self.run_id = run_id
+        self.message = message or f"there is no run '{run_id}'"
+        self.remedy = remedy or "`windlass runs` lists them"
+        super().__init__(f"{self.message}; {self.remedy}")
+
+
+class UnknownJob(WindlassError):
+    """A change was told of a job that the run does not have. Nothing was recorded."""
+
+    def __init__(self, run_id: str, keys: tuple[str, ...]) -> None:
+        self.run_id = run_id
+        self.keys = keys
+        super().__init__(f"run '{run_id}' lacks one of the jobs: {', '.join(keys)}")

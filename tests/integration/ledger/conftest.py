@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from windlass_runner.ledger.ledger import Ledger
+
+_NUMBERS = itertools.count()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """A private PostgreSQL, run as the user postgres (or as ourselves, where we are not root)."""
+
+    programs: Path
+    folder: Path
+    port: int
+
+    def run(self, program: str, *arguments: str) -> None:
+        command = [str(self.programs / program), *arguments]
+        if os.geteuid() == 0:
+            command = ["runuser", "-u", "postgres", "--", *command]
+        subprocess.run(command, check=True, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def start(self) -> None:
+        options = f"-c listen_addresses=127.0.0.1 -c port={self.port} -c unix_socket_directories="
+        self.run(
+            "pg_ctl",
+            "-D",
+            str(self.folder / "data"),
+            "-l",
+            str(self.folder / "log"),
+            "-o",
+            options,
+            "-w",
+            "start",
+        )
+
+    def stop(self) -> None:
+        self.run("pg_ctl", "-D", str(self.folder / "data"), "-m", "immediate", "-w", "stop")
+
+    def new_database(self) -> str:
+        name = f"ledger_{next(_NUMBERS)}"
+        self.run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "windlass", name)
+        return f"postgresql://windlass@127.0.0.1:{self.port}/{name}"
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    programs = _programs()
+    # Not under tmp_path: pytest keeps that to its own user, and root's server runs as another one.
+    with tempfile.TemporaryDirectory(prefix="windlass-postgresql-") as name:
+        if os.geteuid() == 0:
+            shutil.chown(name, "postgres", "postgres")
+        started = Server(programs=programs, folder=Path(name), port=_free_port())
+        data = str(started.folder / "data")
+        started.run("initdb", "-D", data, "-U", "windlass", "-A", "trust", "-E", "UTF8", "--no-sync")
+        started.start()
+        try:
+            yield started
+        finally:
+            started.stop()
+
+
+@pytest.fixture
+def address(server: Server) -> str:
+    return server.new_database()
+
+
+@pytest.fixture
+def ledger(address: str) -> Iterator[Ledger]:
+    with Ledger.open(address) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def shared(server: Server) -> Iterator[Ledger]:
+    with Ledger.open(server.new_database()) as opened:
+        yield opened
+
+
+def _programs() -> Path:
+    pytest.importorskip("psycopg") if "CI" not in os.environ else __import__("psycopg")
+    found = _installed()
+    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
+        command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "postgresql"]
+        quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+        subprocess.run(command, check=False, env=quiet, stdout=subprocess.DEVNULL)
+        found = _installed()
+    if found is not None:
+        return found
+    if "CI" in os.environ or os.geteuid() == 0:
+        pytest.fail("PostgreSQL is not installed and cannot be; run: apt-get install postgresql")
+    pytest.skip("PostgreSQL is not installed; run: apt-get install postgresql")
+
+
+def _installed() -> Path | None:
+    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    return versions[-1].parent if versions else None
+
+
+def _free_port() -> int:
+    """A port that is free, and below those that the system gives to others meanwhile."""
+    for port in range(25_432, 32_000):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no port is free")
