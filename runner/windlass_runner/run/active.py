@@ -1,0 +1,395 @@
+"""One run while it runs: what the ledger says of it, what its jobs are doing, what follows from it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from windlass_registry.errors import OperatorError, UpstreamError
+from windlass_runner.engines.base import Lane
+from windlass_runner.expressions import ExpressionError
+from windlass_runner.expressions.templates import evaluate_template
+from windlass_runner.expressions.values import untrusted
+from windlass_runner.ledger.ledger import Ledger
+from windlass_runner.ledger.records import (
+    AttemptUpdate,
+    EventDraft,
+    JobRecord,
+    JobUpdate,
+    NewJob,
+    RunRecord,
+    RunUpdate,
+)
+from windlass_runner.plan.codec import dumps, loads
+from windlass_runner.plan.model import JobSpec, Plan, PlannedJob
+from windlass_runner.run.assembly import Surroundings, Task
+from windlass_runner.run.attempt import Attempt
+from windlass_runner.run.ending import Ending
+from windlass_runner.run.inputs import input_paths
+from windlass_runner.run.progress import Decision, Progress
+from windlass_runner.run.retries import retry_after
+from windlass_runner.run.states import FINAL, State
+from windlass_runner.run.storage import slug
+
+_LEDGER_RETRY_S: Final = 1.0
+log = logging.getLogger("windlass_runner.run")
+
+
+@dataclass(slots=True)
+class Changes:
+    """What one transaction will write."""
+
+    jobs: list[JobUpdate] = field(default_factory=list)
+    attempts: list[AttemptUpdate] = field(default_factory=list)
+    events: list[EventDraft] = field(default_factory=list)
+    added: list[NewJob] = field(default_factory=list)
+    run: RunUpdate | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """A job to be queued."""
+
+    key: str
+    attempt: int = 1
+    delay_s: float = 0.0
+
+
+class ActiveRun:
+    """The state of one run in this process. Its methods may be called from any thread.
+
+    The ledger is written under the run's lock, so that events stand there in the order in which
+    things happened.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        around: Surroundings,
+        records: Sequence[JobRecord],
+        *,
+        clock: Callable[[], float],
+        is_reported: bool,
+        giving_up: threading.Event | None,
+    ) -> None:
+        """`giving_up`: until it is set, what cannot be written to the ledger is tried again; None:
+        an error of the ledger is raised at once."""
+        self.id = around.run.id
+        self.record: RunRecord = around.run
+        self.plan: Plan = around.plan
+        self.around = around
+        self.lock = threading.RLock()
+        self.attempts: dict[str, Attempt] = {}
+        self.state: State | None = None
+        self._ledger = ledger
+        self._clock = clock
+        self._is_reported = is_reported
+        self._giving_up = giving_up
+        self._cancel_reason = ""
+        self._is_begun = around.run.state != "queued"
+        self._expanded: list[PlannedJob] = []
+        known = {record.key: record for record in records}
+        self.progress = Progress(
+            self.plan,
+            contexts=around.contexts,
+            jobs=self._planned(known),
+            on_expand=lambda _job, legs: self._expanded.extend(legs),
+        )
+        for key, record in known.items():
+            if record.state in FINAL and key in self.progress.legs:
+                self.progress.restore(key, record.state, record.outputs)
+        self._earlier = {key: record for key, record in known.items() if record.attempt}
+
+    def _planned(self, known: Mapping[str, JobRecord]) -> list[PlannedJob]:
+        """The plan's jobs, with those that came from another job's output in place of their origin."""
+        added = [loads(PlannedJob, record.planned) for record in known.values() if record.planned]
+        expanded = {job.job_id for job in added}
+        kept = [job for job in self.plan.jobs if not (job.is_deferred and job.job_id in expanded)]
+        return [*kept, *added]
+
+    def spec(self, key: str) -> JobSpec:
+        """The spec of a planned job."""
+        return self.plan.specs[self.progress.legs[key].job.job_id]
+
+    # -- what happens ----------------------------------------------------------------------------
+
+    def begin(self) -> list[Start]:
+        """The first jobs of a new run, or those that go on after a crash."""
+        with self.lock:
+            starts = self._follow(self.progress.begin(), Changes())
+            return [Start(key=start.key, attempt=self._next_attempt(start.key)) for start in starts]
+
+    def _next_attempt(self, key: str) -> int:
+        """The attempt that an earlier process left running, or the one that it meant to make next."""
+        earlier = self._earlier.get(key)
+        if earlier is None:
+            return 1
+        return earlier.attempt if earlier.state == "running" else earlier.attempt + 1
+
+    def started(self, attempt: Attempt, *, host: str) -> float | None:
+        """An attempt is about to make its container: write it down first. Gives for how many seconds
+        it ran already, where an earlier process began it; None where its job has just been cancelled."""
+        key, at = attempt.job.key, self._clock()
+        with self.lock:
+            if self.progress.legs[key].state in FINAL:
+                return None
+            self.attempts[key] = attempt
+            earlier = self._earlier.pop(key, None)
+            if earlier is not None and earlier.state == "running" and earlier.attempt == attempt.number:
+                resumed = EventDraft(kind="job.resumed", job_key=key, data={"attempt": attempt.number})
+                self._write(Changes(events=[resumed]), at=at)
+                return at - (earlier.started_at or at)
+            self._write(self._beginning(attempt, host=host, at=at), at=at)
+            return 0.0
+
+    def _beginning(self, attempt: Attempt, *, host: str, at: float) -> Changes:
+        key, number = attempt.job.key, attempt.number
+        changes = Changes(
+            jobs=[JobUpdate(key=key, state="running", reason="", attempt=number, started_at=at)],
+            attempts=[
+                AttemptUpdate(
+                    job_key=key,
+                    number=number,
+                    state="created",
+                    lane=attempt.task.lane.name,
+                    container=attempt.task.name,
+                    host=host,
+                    at=at,
+                )
+            ],
+            events=[EventDraft(kind="job.started", job_key=key, data={"attempt": number})],
+        )
+        if not self._is_begun:
+            self._is_begun = True
+            changes.run = RunUpdate(state="running", reason="", started_at=at)
+            changes.events.insert(0, EventDraft(kind="run.started"))
+        return changes
+
+    def ended(self, attempt: Attempt, ending: Ending) -> list[Start]:
+        """An attempt has ended: try again, or let what depends on the job follow."""
+        key, at = attempt.job.key, self._clock()
+        with self.lock:
+            self.attempts.pop(key, None)
+            changes = Changes(
+                attempts=[
+                    AttemptUpdate(
+                        job_key=key,
+                        number=attempt.number,
+                        state="ended",
+                        exit_code=ending.exit_code,
+                        cause=ending.cause,
+                        at=at,
+                        detail={"reason": ending.reason} if ending.reason else None,
+                    )
+                ]
+            )
+            again = self._retry(attempt, ending, changes)
+            if again is not None:
+                self._write(changes, at=at)
+                return [again]
+            return self._final(attempt, ending, changes, at=at)
+
+    def _final(self, attempt: Attempt, ending: Ending, changes: Changes, *, at: float) -> list[Start]:
+        key = attempt.job.key
+        state = self._conclusion(attempt, ending)
+        changes.jobs.append(
+            JobUpdate(
+                key=key,
+                state=state,
+                reason=ending.reason,
+                ended_at=at,
+                exit_code=ending.exit_code,
+                outputs=dict(ending.outputs) or None,
+                metrics=dict(ending.metrics) or None,
+                summary=ending.summary or None,
+                annotations=list(ending.annotations) or None,
+            )
+        )
+        data = {"state": state, "reason": ending.reason, "exit_code": ending.exit_code}
+        changes.events.append(EventDraft(kind="job.ended", job_key=key, data=data))
+        return self._follow(self.progress.finish(key, state, ending.outputs), changes)
+
+    def cancel(self, reason: str, *, force: bool = False) -> list[Start]:
+        """Stop what runs, end what waits. Jobs whose `if` asks for it still run."""
+        with self.lock:
+            if self.progress.is_over:
+                return []
+            self._cancel_reason = reason
+            changes = Changes(events=[EventDraft(kind="run.cancelling", data={"reason": reason})])
+            return self._follow(self.progress.cancel(force=force), changes, stop_reason=reason)
+
+    def end(self, key: str, state: State, reason: str) -> list[Start]:
+        """End a job that is not attempted (any more)."""
+        at = self._clock()
+        with self.lock:
+            self.attempts.pop(key, None)
+            changes = Changes()
+            self._end(Decision(key=key, what="end", state=state, reason=reason), changes, at=at)
+            return self._follow(self.progress.finish(key, state), changes)
+
+    def note(self, key: str, reason: str) -> None:
+        """Say why a queued job waits."""
+        with self.lock:
+            changes = Changes(
+                jobs=[JobUpdate(key=key, reason=reason)],
+                events=[EventDraft(kind="job.waiting", job_key=key, data={"reason": reason})],
+            )
+            self._write(changes, at=self._clock())
+
+    def metrics(self, key: str, points: list[Mapping[str, Any]]) -> None:
+        """Metrics that a running job wrote."""
+        event = EventDraft(kind="job.metrics", job_key=key, data={"points": points})
+        self._ledger.runs.record(self.id, events=[event], at=self._clock())
+
+    # -- what follows ----------------------------------------------------------------------------
+
+    def _follow(
+        self, decisions: Sequence[Decision], changes: Changes, *, stop_reason: str = ""
+    ) -> list[Start]:
+        """Write down what was decided, in one transaction with what it follows from."""
+        at = self._clock()
+        starts: list[Start] = []
+        queue = deque(decisions)
+        while queue:
+            decision = queue.popleft()
+            if decision.what == "start":
+                starts.append(Start(key=decision.key))
+            elif decision.what == "end":
+                self._end(decision, changes, at=at)
+            elif decision.key in self.attempts:
+                self._stop(self.attempts[decision.key], stop_reason or decision.reason)
+            elif self.progress.legs[decision.key].state not in FINAL:
+                reason = stop_reason or decision.reason
+                starts = [start for start in starts if start.key != decision.key]
+                self._end(
+                    Decision(key=decision.key, what="end", state=decision.state, reason=reason),
+                    changes,
+                    at=at,
+                )
+                queue.extend(self.progress.finish(decision.key, decision.state))
+        self._add_expanded(changes)
+        if self.progress.is_over and self.state is None:
+            self.state = self.progress.final_state()
+            reason = self._cancel_reason if self.state == "cancelled" else ""
+            changes.run = RunUpdate(state=self.state, reason=reason, ended_at=at)
+            changes.events.append(EventDraft(kind="run.ended", data={"state": self.state}))
+        self._write(changes, at=at)
+        return starts
+
+    def _end(self, decision: Decision, changes: Changes, *, at: float) -> None:
+        changes.jobs.append(
+            JobUpdate(key=decision.key, state=decision.state, reason=decision.reason, ended_at=at)
+        )
+        data = {"state": decision.state, "reason": decision.reason}
+        changes.events.append(EventDraft(kind="job.ended", job_key=decision.key, data=data))
+
+    def _stop(self, attempt: Attempt, because: str) -> None:
+        words = ("cancelled", because)
+        threading.Thread(target=attempt.stop, args=words, name="stop", daemon=True).start()
+
+    def _add_expanded(self, changes: Changes) -> None:
+        """Jobs that a matrix gave just now; the one that stood for them is skipped over."""
+        if not self._expanded:
+            return
+        legs, self._expanded = self._expanded, []
+        for job in legs:
+            changes.added.append(NewJob(key=job.key, name=job.name, planned=dumps(job)))
+        for origin in {job.job_id for job in legs}:
+            changes.jobs.append(
+                JobUpdate(key=origin, state="skipped", reason=f"became {len(legs)} jobs by its matrix")
+            )
+
+    def _write(self, changes: Changes, *, at: float) -> None:
+        if not (changes.jobs or changes.events or changes.attempts or changes.run or changes.added):
+            return
+        while True:
+            try:
+                self._ledger.runs.record(
+                    self.id,
+                    run=changes.run,
+                    jobs=changes.jobs,
+                    attempts=changes.attempts,
+                    events=changes.events,
+                    add_jobs=changes.added,
+                    at=at,
+                    report=self._is_reported,
+                )
+                return
+            except (OperatorError, UpstreamError) as error:
+                if self._giving_up is None or self._giving_up.wait(_LEDGER_RETRY_S):
+                    raise
+                log.warning("run %s cannot be written down, trying again: %s", self.id, error)
+
+    # -- rules -----------------------------------------------------------------------------------
+
+    def _conclusion(self, attempt: Attempt, ending: Ending) -> State:
+        if ending.state in ("failure", "timed_out") and self._is_allowed_to_fail(attempt):
+            return "neutral"
+        return ending.state
+
+    def _is_allowed_to_fail(self, attempt: Attempt) -> bool:
+        written = attempt.spec.continue_on_error
+        if isinstance(written, bool):
+            return written
+        try:
+            return evaluate_template(written, self.job_contexts(attempt.job)) is True
+        except ExpressionError:
+            return False
+
+    def _retry(self, attempt: Attempt, ending: Ending, changes: Changes) -> Start | None:
+        if self.progress.is_cancelled:
+            return None
+        again = retry_after(
+            attempt.spec.retry, ending, attempt.number, contexts=lambda: self.job_contexts(attempt.job)
+        )
+        if again is None:
+            return None
+        key = attempt.job.key
+        changes.jobs.append(JobUpdate(key=key, state="queued", reason=again.reason))
+        changes.events.append(EventDraft(kind="job.retrying", job_key=key, data={"reason": again.reason}))
+        return Start(key=key, attempt=attempt.number + 1, delay_s=again.delay_s)
+
+    def job_contexts(self, job: PlannedJob) -> dict[str, Any]:
+        """What expressions of a job see before it runs."""
+        return {
+            **self.around.contexts,
+            "needs": self.needs_of(job),
+            "matrix": job.matrix,
+            "strategy": {"job-index": job.index, "job-total": job.total},
+        }
+
+    def needs_of(self, job: PlannedJob) -> dict[str, Any]:
+        """The `needs` context; outputs are texts that a job made, and so marked."""
+        found: dict[str, Any] = {}
+        for name, need in self.progress.needs_context(job.job_id).items():
+            found[name] = {"result": need["result"], "outputs": untrusted(need["outputs"])}
+        return found
+
+    def attempt(self, key: str, number: int, lane: Lane) -> Attempt:
+        """A new attempt of a job, not yet begun. A job with services has a network of its own.
+
+        Raises:
+            OperatorError: an input is not there.
+            ExpressionError
+        """
+        with self.lock:
+            job = self.progress.legs[key].job
+            contexts = self.job_contexts(job)
+            inputs = input_paths(
+                self.spec(key),
+                job,
+                contexts=contexts,
+                workflow_inputs=self.plan.inputs,
+                output_of=self.progress.output_of,
+                folder=self.around.storage.scratch(self.id) / "inputs" / slug(key),
+            )
+        if self.spec(key).services:
+            lane = Lane(name=f"job-{slug(key)}-{number}", is_private=True)
+        task = Task(
+            around=self.around, job=job, number=number, lane=lane, needs=contexts["needs"], inputs=inputs
+        )
+        return Attempt(task, on_metrics=lambda points: self.metrics(key, points))

@@ -1,0 +1,252 @@
+"""One try of one job, from its folders to its outputs.
+
+Everything here may be done again by whoever comes next after a crash: folders are made where they
+are missing, containers are found by name, logs are read from the first byte, outputs are moved once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from windlass_registry.errors import OperatorError, UpstreamError, WindlassError
+from windlass_runner.engines.base import CommandNotStartable, Container, EngineUnavailable, HostFull
+from windlass_runner.expressions import ExpressionError
+from windlass_runner.expressions.templates import evaluate_template, evaluate_value
+from windlass_runner.expressions.values import to_text
+from windlass_runner.run.assembly import Task, make_contexts, make_folders, make_frame
+from windlass_runner.run.attempt_host import AttemptHost, Frame, StopReason
+from windlass_runner.run.ending import (
+    Ending,
+    Figures,
+    Points,
+    collect,
+    collect_artifacts,
+    read_step_files,
+    said_outputs,
+    with_remarks,
+)
+from windlass_runner.run.log_file import LogWriter
+from windlass_runner.run.logs import JobLog
+from windlass_runner.run.steps import Outcome, Scope, Steps
+from windlass_runner.workflow.model import Service
+
+_LIVE_METRICS_S: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assembled:
+    """An attempt with its folders made and its texts settled, as far as they can be ahead."""
+
+    frame: Frame
+    scope: Scope
+    steps: Steps
+    host: AttemptHost
+    log: JobLog
+
+
+class Attempt:
+    """One try. Used by one thread, except `stop`."""
+
+    def __init__(self, task: Task, *, on_metrics: Callable[[Points], None]) -> None:
+        self.task = task
+        self.job = task.job
+        self.spec = task.spec
+        self.number = task.number
+        self._around = task.around
+        self._folders = task.folders
+        self._figures = Figures(self._folders, on_metrics)
+        self._figures_read_at = 0.0
+        self._assembled: Assembled | None = None
+        self._stopped: StopReason | None = None
+        self._left: tuple[Container, ...] = ()
+        self._because = "cancelled"
+
+    # -- from outside ----------------------------------------------------------------------------
+
+    def create_ahead(self) -> None:
+        """Make folders and container, and start nothing.
+
+        Raises:
+            ExpressionError, WindlassError, OSError: `run` will meet it again, and report it.
+        """
+        assembled = self._assemble()
+        if assembled.frame.is_single:
+            assembled.host.create_ahead(assembled.steps.first(self.spec.steps, assembled.scope))
+
+    def discard(self) -> None:
+        """Undo `create_ahead`; the container's name is free again."""
+        if self._assembled is not None:
+            self._assembled.host.discard()
+            self._assembled.log.close()
+
+    def stop(self, reason: StopReason, because: str = "cancelled") -> None:
+        """End it: gracefully, then by force. From any thread; idempotent, and the first reason counts.
+        `because` is what people read. Where the engine does not answer, the next `run` does it."""
+        if self._stopped is None:
+            self._stopped, self._because = reason, because
+        if self._assembled is not None:
+            with contextlib.suppress(EngineUnavailable):
+                self._assembled.host.stop(reason)
+
+    def run(self) -> Ending:
+        """Carry it out. A failed job is a value.
+
+        Raises:
+            EngineUnavailable: the engine went away; call again when it is back.
+        """
+        try:
+            assembled = self._assemble()
+            ending = self._carry_out(assembled)
+        except EngineUnavailable:
+            self._let_go()
+            raise
+        except (WindlassError, OSError) as error:
+            ending = _broken(error)
+        if self._assembled is None:
+            return ending
+        return self._with_remarks(ending, self._assembled)
+
+    def clean(self) -> None:
+        """Remove containers and folders. Idempotent; never takes a cancel signal."""
+        if self._assembled is not None:
+            self._assembled.host.remove_containers()
+            self._assembled.log.close()
+        if self.task.lane.is_private:  # its network and services; what cannot go now goes with the run
+            with contextlib.suppress(OperatorError, UpstreamError):
+                self._around.engine.close_lane(self._around.run.id, self.task.lane)
+        try:
+            shutil.rmtree(self._folders.root)
+        except FileNotFoundError:
+            return
+        except OSError:
+            self._around.engine.reclaim([self._folders.root], image=self.spec.image)
+            shutil.rmtree(self._folders.root, ignore_errors=True)
+
+    # -- how -------------------------------------------------------------------------------------
+
+    def _let_go(self) -> None:
+        """The next try begins like one after a crash of ours: by finding what is there."""
+        assembled, self._assembled = self._assembled, None
+        if assembled is not None:
+            self._left = assembled.host.let_go()
+            assembled.log.close()
+
+    def _assemble(self) -> Assembled:
+        if self._assembled is None:
+            self._assembled = self._make()
+            if self._stopped is not None:
+                self._assembled.host.stop(self._stopped)
+        return self._assembled
+
+    def _make(self) -> Assembled:
+        around, folders = self._around, self._folders
+        make_folders(self.task)
+        contexts = make_contexts(self.task)
+        frame = make_frame(self.task, contexts)
+        log_path = around.storage.log(around.run.id, self.job.key, self.number)
+        secrets = contexts["secrets"]
+        log = JobLog(LogWriter(log_path, clock=around.clock), secrets=filter(None, secrets.values()))
+        for name in (name for name, value in secrets.items() if not value):
+            log.system(f"secret '{name}' is not set: it is empty here", kind="warning")
+        host = AttemptHost(
+            around.engine,
+            frame,
+            folders=folders,
+            log=log,
+            read_files=lambda step: read_step_files(folders, step, log),
+            on_output=self._read_figures,
+            left=self._left,
+        )
+        steps = Steps(host, folders=folders, env=frame.env, workspace=folders.workspace)
+        return Assembled(frame=frame, scope=Scope(contexts=contexts), steps=steps, host=host, log=log)
+
+    def _carry_out(self, assembled: Assembled) -> Ending:
+        if self.spec.services:
+            assembled.host.start_services(self._services(assembled))
+        outcome = assembled.steps.run(self.spec.steps, assembled.scope)
+        assembled.host.end_session()
+        if outcome == "success" and assembled.host.stop_reason is None:
+            return self._succeeded(assembled)
+        return self._unsuccessful(assembled, outcome)
+
+    def _services(self, assembled: Assembled) -> tuple[Service, ...]:
+        contexts = assembled.scope.contexts
+        return tuple(
+            replace(
+                service,
+                image=to_text(evaluate_template(service.image, contexts)),
+                env=evaluate_value(dict(service.env), contexts),
+            )
+            for service in self.spec.services
+        )
+
+    def _succeeded(self, assembled: Assembled) -> Ending:
+        around = self._around
+        if assembled.host.log_problem is not None:
+            raise assembled.host.log_problem
+        around.engine.reclaim([self._folders.outputs], image=assembled.frame.image)
+        return collect(
+            self.spec,
+            self.job.key,
+            said=said_outputs(self.spec, assembled.steps.said, assembled.scope.contexts),
+            folders=self._folders,
+            target=around.storage.outputs(around.run.id, self.job.key),
+            log=assembled.log,
+        )
+
+    def _unsuccessful(self, assembled: Assembled, outcome: Outcome) -> Ending:
+        around, host = self._around, assembled.host
+        if host.stop_reason == "cancelled" or (outcome == "cancelled" and host.stop_reason is None):
+            return Ending(state="cancelled", reason=self._because)
+        around.engine.reclaim([self._folders.outputs], image=assembled.frame.image)
+        target = around.storage.outputs(around.run.id, self.job.key)
+        artifacts = collect_artifacts(
+            self.spec, self.job.key, folders=self._folders, target=target, log=assembled.log
+        )
+        if host.stop_reason == "timeout":
+            reason = f"ran longer than {self.spec.timeout_minutes} minutes"
+            return Ending(state="timed_out", cause="timeout", reason=reason, outputs=artifacts)
+        code = assembled.steps.exit_code
+        cause, reason = "failure", f"exit code {code}"
+        if host.exit is not None and host.exit.oom_killed:
+            cause, reason = "oom", "out of memory; give it more with resources.memory"
+        return Ending(state="failure", cause=cause, exit_code=code, reason=reason, outputs=artifacts)
+
+    def _with_remarks(self, ending: Ending, assembled: Assembled) -> Ending:
+        if ending.cause == "error" or ending.exit_code == _NOT_STARTABLE:
+            assembled.log.system(ending.reason, kind="error")
+        return with_remarks(
+            ending, self.spec, folders=self._folders, figures=self._figures, log=assembled.log
+        )
+
+    def _read_figures(self) -> None:
+        now = time.monotonic()
+        if now - self._figures_read_at >= _LIVE_METRICS_S:
+            self._figures_read_at = now
+            self._figures.read()
+
+
+_NOT_STARTABLE: Final = 127
+
+
+def _broken(error: WindlassError | OSError) -> Ending:
+    """The ending of an attempt that could not be carried out."""
+    if isinstance(error, ExpressionError):
+        return Ending(state="failure", cause="failure", reason=str(error))
+    if isinstance(error, CommandNotStartable):
+        return Ending(state="failure", cause="failure", reason=str(error), exit_code=_NOT_STARTABLE)
+    if isinstance(error, OSError):
+        error = _host_problem(error)
+    return Ending(state="failure", cause="error", reason=str(error))
+
+
+def _host_problem(error: OSError) -> OperatorError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return HostFull("the host's disk is full", remedy="free some space, and run it again")
+    return OperatorError(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "))

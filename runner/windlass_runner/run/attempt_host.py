@@ -1,0 +1,301 @@
+"""Runs the commands of one attempt in containers: alone, in a session, or beside it."""
+
+from __future__ import annotations
+
+import posixpath
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from windlass_registry.errors import OperatorError
+from windlass_runner.data.shared_folder import SharedFolder
+from windlass_runner.engines.base import (
+    Container,
+    ContainerExit,
+    ContainerSpec,
+    Engine,
+    HealthCheck,
+    HostFull,
+    Lane,
+    Limits,
+    Mount,
+)
+from windlass_runner.run.job_environment import COMMAND_FILES, step_files
+from windlass_runner.run.logs import JobLog, LogStream
+from windlass_runner.run.scratch import WORKSPACE, AttemptFolders
+from windlass_runner.run.session import Session, SessionEnded, driver_command, write_driver, write_step
+from windlass_runner.run.steps import ReadyStep, StepFiles
+from windlass_runner.workflow.model import Service
+
+GRACE_S: Final = 10.0
+StopReason = Literal["cancelled", "timeout"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """What all containers of an attempt share."""
+
+    name: str
+    run_id: str
+    lane: Lane
+    image: str
+    env: Mapping[str, str]
+    mounts: tuple[Mount, ...]
+    limits: Limits
+    is_single: bool
+    """One command, so one container: no session is needed."""
+
+    def spec(self, step: ReadyStep, *, name: str) -> ContainerSpec:
+        """The container of a step of its own."""
+        return ContainerSpec(
+            name=name,
+            run_id=self.run_id,
+            lane=self.lane,
+            image=step.command.image or self.image,
+            entrypoint=step.command.entrypoint,
+            command=step.command.arguments,
+            env={**step.env, **step_files(step.number)},
+            mounts=self.mounts,
+            workdir=working_directory(step),
+            limits=self.limits,
+        )
+
+    def session_spec(self) -> ContainerSpec:
+        """The container that runs one step after the other."""
+        return ContainerSpec(
+            name=self.name,
+            run_id=self.run_id,
+            lane=self.lane,
+            image=self.image,
+            entrypoint=driver_command(),
+            command=(),
+            env=self.env,
+            mounts=self.mounts,
+            workdir=WORKSPACE,
+            limits=self.limits,
+        )
+
+    def service_spec(self, service: Service) -> ContainerSpec:
+        """A service beside the job. Its texts have no expressions left."""
+        health = None
+        if service.health_command is not None:
+            health = HealthCheck(
+                command=service.health_command,
+                interval_s=service.health_interval_s,
+                timeout_s=service.health_timeout_s,
+                retries=service.health_retries,
+            )
+        return ContainerSpec(
+            name=f"{self.name}-{service.name}",
+            run_id=self.run_id,
+            lane=self.lane,
+            image=service.image,
+            command=service.command or None,
+            env={name: str(value) for name, value in service.env.items()},
+            service_alias=service.name,
+            health=health,
+        )
+
+
+def working_directory(step: ReadyStep) -> str:
+    """Where a step runs, as its container sees it."""
+    return posixpath.normpath(posixpath.join(WORKSPACE, step.command.working_directory or ""))
+
+
+class AttemptHost:
+    """The `StepHost` of one attempt. `stop` may come from any thread; the rest belongs to one."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        frame: Frame,
+        *,
+        folders: AttemptFolders,
+        log: JobLog,
+        read_files: Callable[[ReadyStep], StepFiles],
+        on_output: Callable[[], None],
+        left: tuple[Container, ...] = (),
+    ) -> None:
+        """`left`: what an earlier host of the same attempt had when the engine went away, to be stopped and
+        removed with the rest."""
+        self._engine = engine
+        self._frame = frame
+        self._folders = folders
+        self._log = log
+        self._read_files = read_files
+        self._on_output = on_output
+        self._session: Session | None = None
+        self._session_stream: LogStream | None = None
+        self._lock = threading.Lock()
+        self._containers: list[Container] = list(left)
+        self._waiting: Container | None = None
+        self._stopping: StopReason | None = None
+        self.exit: ContainerExit | None = None
+        self.log_problem: HostFull | None = None
+
+    # -- StepHost --------------------------------------------------------------------------------
+
+    def run(self, step: ReadyStep, *, path_additions: tuple[str, ...]) -> int:
+        """Run one command in the container that is its own, or in the session."""
+        self._make_command_files(step)
+        if self._frame.is_single:
+            return self._run_alone(step, self._frame.name)
+        if step.command.has_own_container or step.command.image not in ("", self._frame.image):
+            return self._run_alone(step, f"{self._frame.name}-s{step.number}")
+        return self._run_in_session(step, path_additions)
+
+    def files(self, step: ReadyStep) -> StepFiles:
+        """What the step left in its command files."""
+        return self._read_files(step)
+
+    def is_cancelled(self) -> bool:
+        return self._stopping is not None
+
+    def say(self, text: str, *, step: str, kind: Literal["system", "error"] = "system") -> None:
+        self._log.system(text, step=step, kind=kind)
+
+    # -- ahead -----------------------------------------------------------------------------------
+
+    def create_ahead(self, step: ReadyStep) -> None:
+        """Make the container of the only step, and start nothing. `run` takes it."""
+        self._waiting = self._engine.create(self._frame.spec(step, name=self._frame.name))
+
+    def discard(self) -> None:
+        """Undo `create_ahead`; the container's name is free again."""
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting.remove(wait=True)
+
+    # -- services and the end --------------------------------------------------------------------
+
+    def start_services(self, services: tuple[Service, ...]) -> None:
+        """Start the services and wait until they are ready.
+
+        Raises:
+            OperatorError: one of them did not become healthy; says which.
+        """
+        started = []
+        for service in services:
+            container = self._adopt(self._frame.service_spec(service))
+            container.start()
+            started.append((service, container))
+        for service, container in started:
+            wait_s = (service.health_interval_s + service.health_timeout_s) * service.health_retries
+            if self._stopping is None and not container.wait_healthy(timeout_s=wait_s):
+                raise OperatorError(
+                    f"service '{service.name}' ({service.image}) did not become healthy",
+                    remedy="look at its health command, or give it more retries",
+                )
+
+    def stop(self, reason: StopReason) -> None:
+        """End what runs: SIGTERM, a grace period, SIGKILL. The first reason counts."""
+        with self._lock:
+            self._stopping = self._stopping or reason
+            containers = list(self._containers)
+        for container in reversed(containers):
+            container.stop(grace_s=GRACE_S)
+
+    def end_session(self) -> None:
+        """End what the steps left running: from here on nobody writes to the job's folders."""
+        if self._session is not None:
+            self._session.end()
+
+    @property
+    def stop_reason(self) -> StopReason | None:
+        return self._stopping
+
+    def let_go(self) -> tuple[Container, ...]:
+        """Stop talking to the containers, and leave them as they are."""
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+        with self._lock:
+            containers, self._containers = self._containers, []
+        waiting, self._waiting = self._waiting, None
+        return (*containers, waiting) if waiting is not None else tuple(containers)
+
+    def remove_containers(self) -> None:
+        """Remove all that this attempt made, behind."""
+        for container in self.let_go():
+            container.remove()
+
+    # -- how -------------------------------------------------------------------------------------
+
+    def _make_command_files(self, step: ReadyStep) -> None:
+        control = SharedFolder(self._folders.control)
+        control.make_folder(f"steps/{step.number}")
+        for name in COMMAND_FILES:
+            control.touch(f"steps/{step.number}/{name}")
+
+    def _adopt(self, spec: ContainerSpec) -> Container:
+        container, self._waiting = self._waiting, None
+        if container is None or container.name != spec.name:
+            container = self._engine.create(spec)
+        with self._lock:
+            self._containers.append(container)
+        return container
+
+    def _run_alone(self, step: ReadyStep, name: str) -> int:
+        container = self._adopt(self._frame.spec(step, name=name))
+        if self._stopping is not None:
+            return 143
+        container.start()
+        self._stop_if_asked(container)
+        stream = self._log.stream(name.removeprefix(self._frame.name), step=step.path)
+        for chunk in container.logs():
+            self._write(stream, chunk)
+        stream.finish()
+        self.exit = container.wait()
+        return self.exit.code
+
+    def _run_in_session(self, step: ReadyStep, path_additions: tuple[str, ...]) -> int:
+        if self._stopping is not None:
+            return 143
+        write_step(
+            self._folders,
+            step.number,
+            command=(*(step.command.entrypoint or ()), *(step.command.arguments or ())),
+            env={**step.env, **step_files(step.number)},
+            working_directory=working_directory(step),
+            path_additions=path_additions,
+            timeout_s=step.timeout_s,
+        )
+        session, stream = self._open_session()
+        stream.step = step.path
+        try:
+            return session.run(step.number)
+        except SessionEnded:
+            assert self._containers
+            self.exit = self._containers_session().wait()
+            return self.exit.code or 1
+
+    def _containers_session(self) -> Container:
+        return next(one for one in self._containers if one.name == self._frame.name)
+
+    def _open_session(self) -> tuple[Session, LogStream]:
+        if self._session is None or self._session_stream is None:
+            write_driver(self._folders)
+            container = self._adopt(self._frame.session_spec())
+            stream = self._log.stream("", step="")
+            self._session_stream = stream
+            self._session = Session(
+                container,
+                self._folders,
+                write=lambda chunk: self._write(stream, chunk),
+                on_start=self._stop_if_asked,
+            )
+        return self._session, self._session_stream
+
+    def _stop_if_asked(self, container: Container) -> None:
+        """A stop that came before the start found nothing to stop."""
+        if self._stopping is not None:
+            container.stop(grace_s=GRACE_S)
+
+    def _write(self, stream: LogStream, chunk: bytes) -> None:
+        """Into the log; a full disk must not stop the draining."""
+        try:
+            stream.feed(chunk)
+        except HostFull as error:
+            self.log_problem = error
+        self._on_output()

@@ -1,0 +1,208 @@
+"""From a checked workflow and an event to a plan and a run to be written down.
+
+The one way for `windlass plan`, `windlass run` and the daemon, so that all three mean the same.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from windlass_registry.documents import Position
+from windlass_registry.errors import AuthorError, Problem
+from windlass_registry.lock import Lock, LockFile, ResolvedAction
+from windlass_registry.refs import LocalRef
+from windlass_registry.resolver import ResolutionError, resolve
+from windlass_registry.sources.builtin import load_builtin
+from windlass_registry.sources.local import load_local
+from windlass_registry.store import Store
+from windlass_runner.ledger.records import NewJob, NewRun
+from windlass_runner.plan.codec import dumps
+from windlass_runner.plan.compile import PlanOptions, compile_plan
+from windlass_runner.plan.model import JobSpec, Plan
+from windlass_runner.plan.steps import NoEngineYet
+from windlass_runner.workflow.events import Event
+from windlass_runner.workflow.lint import check_actions
+from windlass_runner.workflow.model import Workflow
+from windlass_runner.workflow.parse import ParsedWorkflow
+
+
+def plan_run(
+    parsed: ParsedWorkflow,
+    *,
+    event: Event,
+    reason: str,
+    root: Path,
+    pins: LockFile | None,
+    options: PlanOptions,
+    packages: Store | None = None,
+) -> Plan:
+    """The plan of a workflow for an event. `root`: the repository's files, for its own actions.
+
+    With `packages`, what it uses is put there, so that it can run (now or after a restart).
+
+    Raises:
+        AuthorError: every problem of the file, of its actions, or of the inputs given.
+    """
+    workflow = parsed.workflow
+    lock = resolve_actions(workflow, root=root, pins=pins)
+    if packages is not None:
+        for action in lock.actions.values():
+            if not packages.has(action.digest):
+                packages.add_folder(action.folder)
+    notes = tuple(str(warning) for warning in parsed.warnings) + lock.warnings
+    if pins is None and any(action.source != "local" for action in lock.actions.values()):
+        notes += ("no lock: actions were resolved to their newest releases; pin them with `windlass lock`",)
+    return compile_plan(workflow, event, lock, options, reason=reason, notes=notes)
+
+
+def resolve_actions(workflow: Workflow, *, root: Path, pins: LockFile | None) -> Lock:
+    """The packages that a workflow uses, with what it hands them checked against their manifests.
+
+    Raises:
+        AuthorError: all of them that cannot be resolved or are misused, each at its place.
+    """
+    lock, problems = look_up_actions(workflow, root=root, pins=pins)
+    if any(problem.severity == "error" for problem in problems):
+        raise AuthorError(*sorted(problems, key=lambda one: (one.line, one.column)))
+    return lock
+
+
+def look_up_actions(
+    workflow: Workflow, *, root: Path, pins: LockFile | None
+) -> tuple[Lock, tuple[Problem, ...]]:
+    """As `resolve_actions`; what is wrong comes as values, beside what could be resolved."""
+    places = dict(reversed(list(_places(workflow))))
+    problems: list[Problem] = []
+    wanted = list(places)
+    lock = Lock()
+    while wanted:
+        try:
+            lock = _resolve(wanted, root=root, pins=pins)
+            break
+        except AuthorError as error:
+            return Lock(), error.problems
+        except ResolutionError as error:
+            problems.extend(_unresolved(workflow, places, each) for each in error.errors)
+            failed = {each.uses for each in error.errors}
+            wanted = [uses for uses in wanted if uses not in failed]
+    manifests = {uses: action.manifest for uses, action in lock.actions.items()}
+    return lock, (*problems, *check_actions(workflow, manifests))
+
+
+def _resolve(uses: list[str], *, root: Path, pins: LockFile | None) -> Lock:
+    def local(ref: LocalRef) -> ResolvedAction:
+        return load_local(root, ref)
+
+    return resolve(uses, index=load_builtin(), lock=pins, local=local)
+
+
+def _unresolved(workflow: Workflow, places: Mapping[str, Position], error: ResolutionError) -> Problem:
+    at = places[error.uses]
+    return Problem(
+        path=workflow.path, line=at.line, column=at.column, message=error.message, remedy=error.remedy
+    )
+
+
+def _places(workflow: Workflow) -> Iterator[tuple[str, Position]]:
+    """Every `uses` text and where it stands, in the order of the text."""
+    for job in workflow.jobs.values():
+        if job.uses is not None:
+            yield job.uses, job.uses_at or job.at
+        for step in job.steps:
+            if step.uses is not None:
+                yield step.uses, step.uses_at or step.at
+
+
+def new_run(
+    plan: Plan, *, repository: str, rerun_of: str | None = None, snapshot: str | None = None
+) -> NewRun:
+    """The run that a plan is written down as."""
+    return NewRun(
+        repository=repository,
+        ref=plan.event.ref,
+        sha=plan.event.sha,
+        workflow=plan.workflow,
+        workflow_path=plan.path,
+        plan=dumps(plan),
+        event=json.dumps(plan.event.to_json()),
+        name=plan.run_name,
+        jobs=tuple(
+            NewJob(key=job.key, name=job.name, needs=plan.specs[job.job_id].needs) for job in plan.jobs
+        ),
+        rerun_of=rerun_of,
+        group=plan.concurrency.name if plan.concurrency else None,
+        priority=plan.priority,
+        snapshot=snapshot,
+    )
+
+
+def refuse_what_cannot_run(plan: Plan) -> None:
+    """What is understood, checked and planned, but has no engine behind it yet, is never passed over.
+
+    Raises:
+        NoEngineYet: names the job and the key.
+    """
+    for spec in plan.specs.values():
+        for key, remedy in _without_engine(spec):
+            raise NoEngineYet(
+                f"{plan.path}: job '{spec.id}' asks for {key}, which this runner cannot do yet", remedy=remedy
+            )
+
+
+def _without_engine(spec: JobSpec) -> Iterator[tuple[str, str]]:
+    resources = spec.resources
+    if resources.gpu is not None and resources.gpu.count:
+        yield "a GPU (`resources.gpu`)", "take it out to run on the CPU"
+    if resources.labels:
+        yield "labels of a host (`resources.labels`)", "take them out: there is one host"
+    if spec.expect:
+        yield "`expect`", "take it out, and compare the metrics yourself"
+    if spec.reuse is not None:
+        yield "`reuse`", "take it out: every job runs"
+    if spec.environment is not None:
+        yield f"the environment '{spec.environment}' (`environment`)", "take it out: nobody can approve yet"
+    for output in spec.outputs:
+        if output.type in ("dataset", "model"):
+            yield (
+                f"an output of the type {output.type} ('{output.name}')",
+                "make it of the type volume or artifact",
+            )
+    for item in spec.inputs:
+        if item.type in ("dataset", "model", "volume", "artifact"):
+            yield f"an input of the type {item.type} ('{item.name}')", "take another job's output"
+
+
+def select_jobs(plan: Plan, wanted: frozenset[str]) -> Plan:
+    """The plan with only these jobs (ids) and those that they need, directly or not."""
+    keep: set[str] = set()
+    stack = list(wanted)
+    while stack:
+        job_id = stack.pop()
+        if job_id not in keep:
+            keep.add(job_id)
+            stack.extend(plan.specs[job_id].needs)
+    return replace(
+        plan,
+        specs={job_id: spec for job_id, spec in plan.specs.items() if job_id in keep},
+        jobs=tuple(job for job in plan.jobs if job.job_id in keep),
+    )
+
+
+def with_dependants(plan: Plan, job_id: str) -> frozenset[str]:
+    """A job and all that depend on it, directly or not."""
+    found = {job_id}
+    for spec in plan.specs.values():  # jobs stand in any order: go on until nothing is added
+        stack = [spec.id]
+        seen: set[str] = set()
+        while stack:
+            current = stack.pop()
+            if current in found:
+                found |= {spec.id}
+                break
+            if current not in seen:
+                seen.add(current)
+                stack.extend(plan.specs[current].needs)
+    return frozenset(found)

@@ -1,0 +1,92 @@
+"""The folders of one attempt on the host, and where its containers see them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from windlass_runner.data.shared_folder import SharedFolder
+from windlass_runner.engines.base import Mount
+from windlass_runner.plan.model import JobSpec
+from windlass_runner.run.storage import Storage
+
+WORKSPACE: Final = "/workspace"
+INPUTS: Final = "/inputs"
+OUTPUTS: Final = "/outputs"
+CONTROL: Final = "/windlass"
+CHECKPOINT: Final = "/checkpoint"
+ACTIONS: Final = "/actions"
+
+_MADE_AHEAD: Final = ("volume", "dataset", "model")
+"""Output types whose folder a job finds ready, as Gradient's did."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptFolders:
+    """Where one attempt keeps its files. All of it goes when the attempt has been collected,
+    except the checkpoint, which lives as long as its job."""
+
+    root: Path
+    checkpoint: Path
+    workspace: Path
+    outputs: Path
+    control: Path
+
+    @classmethod
+    def of(cls, storage: Storage, run_id: str, job_key: str, attempt: int) -> AttemptFolders:
+        """The folders of an attempt, made or not."""
+        root = storage.attempt_scratch(run_id, job_key, attempt)
+        return cls(
+            root=root,
+            checkpoint=root.parent / "checkpoint",
+            workspace=root / "workspace",
+            outputs=root / "outputs",
+            control=root / "control",
+        )
+
+    @property
+    def metrics(self) -> Path:
+        return self.control / "metrics.jsonl"
+
+    def step(self, number: int) -> Path:
+        """The folder of a step's script and command files."""
+        return self.control / f"steps/{number}"
+
+    def make(self, spec: JobSpec) -> None:
+        """Make what is missing. Anybody in a container may write there, whatever its user; and after a
+        crash somebody has."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        for folder in (self.workspace, self.outputs, self.control, self.checkpoint):
+            folder.mkdir(exist_ok=True)
+            folder.chmod(0o777)
+        control, outputs = SharedFolder(self.control), SharedFolder(self.outputs)
+        control.make_folder("steps")
+        control.make_folder("temp")
+        control.touch(self.metrics.name)
+        for output in spec.outputs:
+            if output.type in _MADE_AHEAD:
+                outputs.make_folder(output.name)
+
+    def mounts(self, inputs: Mapping[str, Path], actions: Mapping[str, Path]) -> tuple[Mount, ...]:
+        """What a container of this attempt sees. `actions`: folders of packages by digest."""
+        return (
+            Mount(source=self.workspace, target=WORKSPACE),
+            Mount(source=self.outputs, target=OUTPUTS),
+            Mount(source=self.control, target=CONTROL),
+            Mount(source=self.checkpoint, target=CHECKPOINT),
+            *(
+                Mount(source=path, target=f"{INPUTS}/{name}", is_read_only=True)
+                for name, path in inputs.items()
+            ),
+            *(
+                Mount(source=path, target=action_path(digest), is_read_only=True)
+                for digest, path in actions.items()
+            ),
+        )
+
+
+def action_path(digest: str) -> str:
+    """Where a container sees the package of that digest."""
+    return f"{ACTIONS}/{digest.removeprefix('sha256:')[:16]}"

@@ -1,0 +1,268 @@
+"""The slots of one host: threads that take the next job, attempt it, and tell its run how it ended.
+
+What follows goes back into the queue. Slots know nothing of the graph, runs nothing of slots.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Final
+
+from windlass_registry.errors import WindlassError
+from windlass_runner.engines.base import EngineUnavailable, Lane
+from windlass_runner.expressions import ExpressionError
+from windlass_runner.expressions.templates import evaluate_template
+from windlass_runner.expressions.values import to_text
+from windlass_runner.plan.model import Group
+from windlass_runner.run.active import ActiveRun, Start
+from windlass_runner.run.ahead import Ahead
+from windlass_runner.run.alarms import Alarms
+from windlass_runner.run.attempt import Attempt
+from windlass_runner.run.ending import Ending
+from windlass_runner.run.groups import Member, Turns
+from windlass_runner.run.lanes import slot_lane
+from windlass_runner.run.queue import Entry, JobQueue, Rank
+from windlass_runner.run.states import FINAL
+
+DEFAULT_TIMEOUT_MINUTES: Final = 360.0
+ENGINE_RETRY_S: Final = 2.0
+log = logging.getLogger("windlass_runner.slots")
+
+
+class Slots:
+    """See the module. `on_change` is called after everything that may have ended a run."""
+
+    def __init__(
+        self,
+        *,
+        count: int,
+        host_name: str,
+        waits_for_engine: bool,
+        turns: Turns,
+        closing: threading.Event,
+        on_change: Callable[[ActiveRun], None],
+        on_broken: Callable[[ActiveRun, Exception], None],
+    ) -> None:
+        self._count = count
+        self._host_name = host_name
+        self._waits_for_engine = waits_for_engine
+        self._turns = turns
+        self._closing = closing
+        self._on_change = on_change
+        self._on_broken = on_broken
+        self._queue = JobQueue()
+        self._alarms = Alarms()
+        self._ahead = Ahead()
+        self._cleaners = ThreadPoolExecutor(2, thread_name_prefix="windlass-clean")
+        self._cleaning: dict[str, list[Future[None]]] = {}
+        self._threads: list[threading.Thread] = []
+        self._order = itertools.count()
+        self._lock = threading.Lock()
+
+    # -- from outside ----------------------------------------------------------------------------
+
+    def follow(self, active: ActiveRun, starts: list[Start]) -> None:
+        """Queue what follows from a change of a run."""
+        for start in starts:
+            self._queue_one(active, start)
+        self._open_threads()
+        self._on_change(active)
+
+    def wait_cleaned(self, run_id: str) -> None:
+        """Block until what the run's attempts left is cleaned away."""
+        with self._lock:
+            cleaning = self._cleaning.pop(run_id, [])
+        for future in cleaning:
+            future.exception()
+
+    def close(self) -> None:
+        """Let go: nothing new is started, what runs runs on."""
+        self._queue.close()
+        self._alarms.close()
+        self._ahead.close()
+        self._cleaners.shutdown(wait=False, cancel_futures=True)
+
+    # -- the queue -------------------------------------------------------------------------------
+
+    def _rank(self, active: ActiveRun, key: str) -> Rank:
+        return (-active.spec(key).priority, active.id, next(self._order))
+
+    def _queue_one(self, active: ActiveRun, start: Start) -> None:
+        entry = Entry(rank=self._rank(active, start.key), run=active, key=start.key, attempt=start.attempt)
+        group = active.spec(start.key).concurrency
+        if start.delay_s:
+            self._alarms.after(start.delay_s, lambda: self._queue.put(entry))
+        elif group is not None:
+            self._ask_for_turn(active, entry, group)
+        else:
+            self._queue.put(entry)
+
+    def _ask_for_turn(self, active: ActiveRun, entry: Entry, group: Group) -> None:
+        try:
+            contexts = active.job_contexts(active.progress.legs[entry.key].job)
+            name = to_text(evaluate_template(group.name, contexts))
+            cancels = group.cancel_in_progress
+            if isinstance(cancels, str):
+                cancels = evaluate_template(cancels, contexts) is True
+        except ExpressionError as error:
+            self.follow(active, active.end(entry.key, "failure", f"concurrency: {error}"))
+            return
+        entry.group = group_key(active.record.repository, name)
+        member = Member(
+            id=f"{active.id}/{entry.key}",
+            start=lambda: self._queue.put(entry),
+            cancel=lambda reason: self._cancel_job(active, entry.key, reason),
+        )
+        holder = self._turns.ask(entry.group, member, depth=group.queue, cancels_holder=cancels)
+        if holder != member.id:
+            active.note(entry.key, f"waits for {holder} in concurrency group '{name}'")
+
+    def _cancel_job(self, active: ActiveRun, key: str, reason: str) -> None:
+        attempt = active.attempts.get(key)
+        if attempt is not None:
+            attempt.stop("cancelled", reason)
+        else:
+            self.follow(active, active.end(key, "cancelled", reason))
+
+    def _leave(self, entry: Entry) -> None:
+        if entry.group is not None:
+            self._turns.leave(entry.group, f"{entry.run.id}/{entry.key}")
+
+    def _open_threads(self) -> None:
+        """One more thread for each job that no thread waits for, up to the number of slots."""
+        with self._lock:
+            busy = len(self._threads) - self._queue.idle
+            wanted = min(self._count, self._queue.size() + busy)
+            while len(self._threads) < wanted:
+                number = len(self._threads)
+                thread = threading.Thread(
+                    target=self._work, args=(number,), name=f"slot-{number}", daemon=True
+                )
+                self._threads.append(thread)
+                thread.start()
+
+    # -- one slot --------------------------------------------------------------------------------
+
+    def _work(self, number: int) -> None:
+        lane = slot_lane(number)
+        while (taken := self._queue.take()) is not None:
+            current: Entry | None = taken
+            while current is not None:
+                current = self._perform_safely(current, lane)
+
+    def _perform_safely(self, entry: Entry, lane: Lane) -> Entry | None:
+        """The outermost loop of a worker: whatever happens, the slot lives on and the job ends."""
+        active: ActiveRun = entry.run
+        try:
+            return self._perform(entry, lane)
+        except Exception as error:
+            log.exception("job %s of run %s", entry.key, active.id)
+            try:
+                self.follow(active, active.end(entry.key, "failure", f"internal error: {error!r}"))
+            except Exception as second:
+                log.exception("run %s cannot go on", active.id)
+                self._on_broken(active, second)
+            return None
+
+    def _perform(self, entry: Entry, lane: Lane) -> Entry | None:
+        """Attempt one job; the job to go on with in the same lane, if there is one."""
+        active: ActiveRun = entry.run
+        if active.progress.legs[entry.key].state in FINAL:
+            self._leave(entry)
+            return None
+        attempt = self._ahead.take(active.id, entry.key, lane) if entry.attempt == 1 else None
+        try:
+            attempt = attempt or active.attempt(entry.key, entry.attempt, lane)
+        except WindlassError as error:
+            self._leave(entry)
+            self.follow(active, active.end(entry.key, "failure", str(error)))
+            return None
+        ran_s = active.started(attempt, host=self._host_name)
+        if ran_s is None:
+            attempt.discard()
+            self._leave(entry)
+            return None
+        follower = self._create_follower(active, entry.key, lane)
+        ending = self._run(active, attempt, ran_s)
+        if ending is None:
+            return None
+        starts = active.ended(attempt, ending)
+        self._clean_behind(active.id, attempt)
+        self._leave(entry)
+        return self._go_on(active, starts, follower)
+
+    def _go_on(self, active: ActiveRun, starts: list[Start], follower: str | None) -> Entry | None:
+        """Queue what follows; the job whose container was made ahead may start at once, in its lane."""
+        chosen: Entry | None = None
+        rest: list[Start] = []
+        for start in starts:
+            rank = self._rank(active, start.key)
+            is_its_turn = self._queue.idle > 0 or not self._queue.has_better_than(rank)
+            if start.key == follower and is_its_turn:
+                chosen = Entry(rank=rank, run=active, key=start.key, is_taken=True)
+            else:
+                rest.append(start)
+        if follower is not None and chosen is None:
+            self._ahead.discard(active.id, follower)
+        self.follow(active, rest)
+        return chosen
+
+    def _create_follower(self, active: ActiveRun, key: str, lane: Lane) -> str | None:
+        """Have the container made of the one job that will follow, while this one runs."""
+        with active.lock:
+            job = active.progress.sole_successor(key)
+        if job is None or not self._ahead.is_possible(active.plan.specs[job.job_id]):
+            return None
+        self._ahead.make(active, job.key, lane)
+        return job.key
+
+    def _run(self, active: ActiveRun, attempt: Attempt, ran_s: float) -> Ending | None:
+        """Run an attempt under its timeout, of which an earlier process may have used `ran_s`
+        seconds; None where this process lets go of it."""
+        limit_s = max(0.0, self._minutes(active, attempt) * 60 - ran_s)
+        alarm = self._alarms.after(limit_s, lambda: _stop_behind(attempt))
+        try:
+            while True:
+                try:
+                    ending = attempt.run()
+                    return None if self._closing.is_set() and ending.state != "success" else ending
+                except EngineUnavailable as error:
+                    if not self._waits_for_engine:
+                        return Ending(state="failure", cause="host-lost", reason=str(error))
+                    log.warning("run %s waits for its engine: %s", active.id, error)
+                    if self._closing.wait(ENGINE_RETRY_S):
+                        return None
+        finally:
+            alarm.cancel()
+
+    def _minutes(self, active: ActiveRun, attempt: Attempt) -> float:
+        written = attempt.spec.timeout_minutes
+        if isinstance(written, (int, float)):
+            return float(written)
+        if written is None:
+            return DEFAULT_TIMEOUT_MINUTES
+        try:
+            return float(evaluate_template(written, active.job_contexts(attempt.job)))
+        except (ExpressionError, TypeError, ValueError):
+            return DEFAULT_TIMEOUT_MINUTES
+
+    def _clean_behind(self, run_id: str, attempt: Attempt) -> None:
+        if self._closing.is_set():
+            return
+        future = self._cleaners.submit(attempt.clean)
+        with self._lock:
+            waiting = [one for one in self._cleaning.get(run_id, []) if not one.done()]
+            self._cleaning[run_id] = [*waiting, future]
+
+
+def _stop_behind(attempt: Attempt) -> None:
+    threading.Thread(target=attempt.stop, args=("timeout",), name="timeout", daemon=True).start()
+
+
+def group_key(repository: str, name: str) -> str:
+    """A concurrency group belongs to its repository."""
+    return f"{repository}\n{name}"

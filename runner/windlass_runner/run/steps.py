@@ -1,0 +1,290 @@
+"""The steps of one job, in order: conditions, composite actions, outputs between steps.
+
+Knows nothing of engines: a `StepHost` runs one command and gives its exit code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from windlass_runner.data.shared_folder import SharedFolder
+from windlass_runner.expressions import ExpressionError, FixedHost, FunctionHost
+from windlass_runner.expressions.templates import evaluate_condition, evaluate_template
+from windlass_runner.expressions.values import to_text, untrusted
+from windlass_runner.plan.model import (
+    CompositeStep,
+    ContainerStep,
+    PlannedStep,
+    PythonStep,
+    RunStep,
+    StepFrame,
+)
+from windlass_runner.run.scratch import AttemptFolders, action_path
+from windlass_runner.run.step_commands import (
+    StepCommand,
+    command_of_container,
+    command_of_python,
+    command_of_script,
+    evaluate_env,
+    evaluate_inputs,
+    input_variables,
+)
+
+Outcome = Literal["success", "failure", "cancelled", "skipped"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadyStep:
+    """One command with everything it needs, for the host to run."""
+
+    number: int
+    path: str
+    """Its id, with those of the composite actions around it: `build/1`."""
+    name: str
+    command: StepCommand
+    env: Mapping[str, str]
+    timeout_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepFiles:
+    """What a step left in its command files."""
+
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+    path: tuple[str, ...] = ()
+    is_malformed: bool = False
+    """A file could not be read: the step has failed, as on GitHub."""
+
+
+class StepHost(Protocol):
+    """Runs commands of one job, one after the other."""
+
+    def run(self, step: ReadyStep, *, path_additions: tuple[str, ...]) -> int:
+        """Run it to its end; its exit code."""
+        ...
+
+    def files(self, step: ReadyStep) -> StepFiles:
+        """What it left behind."""
+        ...
+
+    def is_cancelled(self) -> bool:
+        """Whether the job is being stopped."""
+        ...
+
+    def say(self, text: str, *, step: str, kind: Literal["system", "error"] = "system") -> None:
+        """A line of our own in the job's log."""
+        ...
+
+
+@dataclass(slots=True)
+class Scope:
+    """The job's steps, or the inside of one composite action."""
+
+    contexts: dict[str, Any]
+    path: str = ""
+    extra_env: Mapping[str, str] = field(default_factory=dict)
+    """Variables that the texts of a composite action's inputs use."""
+    status: Outcome = "success"
+
+    @property
+    def steps(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.contexts["steps"]
+        return found
+
+
+class Steps:
+    """Walks the steps of one attempt. Made for one attempt, used by one thread."""
+
+    def __init__(
+        self,
+        host: StepHost,
+        *,
+        folders: AttemptFolders,
+        env: Mapping[str, str],
+        workspace: Path | None = None,
+    ) -> None:
+        self._host = host
+        self._folders = folders
+        self._job_env: dict[str, str] = dict(env)
+        self._added_env: dict[str, str] = {}
+        self._added_path: tuple[str, ...] = ()
+        self._workspace = workspace
+        self._number = 0
+        self.said: dict[str, str] = {}
+        """Everything that any step put out, the last of a name."""
+        self.last_code = 0
+        self.exit_code = 0
+        """Of the first step that failed and was not allowed to."""
+
+    def run(self, steps: Sequence[PlannedStep], scope: Scope) -> Outcome:
+        """Run them all; how it went as a whole."""
+        for step in steps:
+            outcome = self._one(step, scope)
+            if outcome in ("failure", "cancelled") and scope.status == "success":
+                scope.status = outcome
+        return scope.status
+
+    def _function_host(self, scope: Scope) -> FunctionHost:
+        is_cancelled = self._host.is_cancelled()
+        return FixedHost(
+            succeeded=scope.status == "success" and not is_cancelled,
+            failed=scope.status == "failure",
+            was_cancelled=is_cancelled,
+            root=self._workspace,
+        )
+
+    def _one(self, step: PlannedStep, scope: Scope) -> Outcome:
+        """One step, with what `continue-on-error` makes of it. Gives its conclusion."""
+        number = self._number + 1
+        path = f"{scope.path}{step.frame.id}"
+        try:
+            if not self._is_wanted(step.frame, scope):
+                self._number += _count(step)
+                self._note(step.frame, scope, "skipped", "skipped", {})
+                return "skipped"
+            outcome, outputs = self._dispatch(step, scope, path)
+        except ExpressionError as error:
+            self._number = number - 1 + _count(step)
+            self._host.say(str(error), step=path, kind="error")
+            outcome, outputs = "failure", {}
+            self.last_code = 1
+        conclusion = outcome
+        if outcome == "failure":
+            if self._is_allowed_to_fail(step.frame, scope):
+                conclusion = "success"
+            elif self.exit_code == 0:
+                self.exit_code = self.last_code or 1
+        self._note(step.frame, scope, outcome, conclusion, outputs)
+        return conclusion
+
+    def _is_wanted(self, frame: StepFrame, scope: Scope) -> bool:
+        host = self._function_host(scope)
+        if frame.condition is None:
+            return host.success()
+        return evaluate_condition(frame.condition, scope.contexts, host=host)
+
+    def _is_allowed_to_fail(self, frame: StepFrame, scope: Scope) -> bool:
+        written = frame.continue_on_error
+        if isinstance(written, bool):
+            return written
+        return evaluate_template(written, scope.contexts, host=self._function_host(scope)) is True
+
+    def _note(
+        self,
+        frame: StepFrame,
+        scope: Scope,
+        outcome: Outcome,
+        conclusion: Outcome,
+        outputs: Mapping[str, str],
+    ) -> None:
+        scope.steps[frame.id] = {
+            "outcome": outcome,
+            "conclusion": conclusion,
+            "outputs": untrusted(outputs),
+        }
+
+    def _dispatch(self, step: PlannedStep, scope: Scope, path: str) -> tuple[Outcome, Mapping[str, str]]:
+        if isinstance(step, CompositeStep):
+            return self._composite(step, scope, path)
+        self._number += 1
+        ready = self.prepare(step, scope, self._number, path)
+        code = self._host.run(ready, path_additions=self._added_path)
+        self.last_code = code
+        files = self._host.files(ready)
+        self.said.update(files.outputs)
+        self._added_env.update(files.env)
+        self._added_path = (*files.path, *self._added_path)
+        scope.contexts["env"] = {**scope.contexts["env"], **untrusted(files.env)}
+        if code == 0 and not files.is_malformed:
+            return "success", files.outputs
+        return ("cancelled" if self._host.is_cancelled() else "failure"), files.outputs
+
+    def _composite(self, step: CompositeStep, scope: Scope, path: str) -> tuple[Outcome, Mapping[str, str]]:
+        inner = self._inner_scope(step, scope, path)
+        outcome = self.run(step.steps, inner)
+        host = self._function_host(inner)
+        outputs = {
+            name: to_text(evaluate_template(value, inner.contexts, host=host))
+            for name, value in step.outputs.items()
+        }
+        return outcome, outputs
+
+    def _inner_scope(self, step: CompositeStep, scope: Scope, path: str) -> Scope:
+        host = self._function_host(scope)
+        env = evaluate_env(step.frame.env, scope.contexts, host)
+        contexts = {**scope.contexts, "env": {**scope.contexts["env"], **env}}
+        values, variables = evaluate_inputs(step.inputs, step.code, contexts, host)
+        contexts["inputs"] = values
+        contexts["steps"] = {}
+        contexts["github"] = {**contexts["github"], "action_path": action_path(step.action.digest)}
+        return Scope(
+            contexts=contexts,
+            path=f"{path}/",
+            extra_env={**scope.extra_env, **env, **variables, **_action_env(step)},
+        )
+
+    def first(self, steps: Sequence[PlannedStep], scope: Scope) -> ReadyStep:
+        """The first command of a job, made ready without running it: for a job that has only one."""
+        step = steps[0]
+        if isinstance(step, CompositeStep):
+            return self.first(step.steps, self._inner_scope(step, scope, f"{scope.path}{step.frame.id}"))
+        return self.prepare(step, scope, 1, f"{scope.path}{step.frame.id}")
+
+    def prepare(
+        self, step: RunStep | ContainerStep | PythonStep, scope: Scope, number: int, path: str
+    ) -> ReadyStep:
+        """A step with its expressions replaced and its script written.
+
+        Raises:
+            ExpressionError
+        """
+        host = self._function_host(scope)
+        env = evaluate_env(step.frame.env, scope.contexts, host)
+        contexts = {**scope.contexts, "env": {**scope.contexts["env"], **env}}
+        control = SharedFolder(self._folders.control)
+        variables: dict[str, str] = {}
+        match step:
+            case RunStep():
+                command = command_of_script(step, control, number, contexts, host)
+            case ContainerStep() | PythonStep():
+                values, variables = evaluate_inputs(step.inputs, step.code, contexts, host)
+                variables = {**variables, **input_variables(values), **_action_env(step)}
+                inner = {**contexts, "inputs": values}
+                is_python = isinstance(step, PythonStep)
+                make: Callable[..., StepCommand] = command_of_python if is_python else command_of_container
+                command = make(step, inner, host)
+        return ReadyStep(
+            number=number,
+            path=path,
+            name=step.frame.name,
+            command=command,
+            env={
+                **self._job_env,
+                **self._added_env,
+                **scope.extra_env,
+                **env,
+                **variables,
+                **command.env,
+            },
+            timeout_s=_timeout_s(step.frame, contexts, host),
+        )
+
+
+def _count(step: PlannedStep) -> int:
+    """How many commands a step stands for: numbers stay the same whether it is skipped or not."""
+    return sum(_count(inner) for inner in step.steps) if isinstance(step, CompositeStep) else 1
+
+
+def _action_env(step: ContainerStep | PythonStep | CompositeStep) -> dict[str, str]:
+    return {"GITHUB_ACTION": step.frame.id, "GITHUB_ACTION_PATH": action_path(step.action.digest)}
+
+
+def _timeout_s(frame: StepFrame, contexts: Mapping[str, Any], host: FunctionHost) -> float | None:
+    minutes = frame.timeout_minutes
+    if isinstance(minutes, str):
+        minutes = float(evaluate_template(minutes, contexts, host=host) or 0)
+    return None if not minutes else float(minutes) * 60
