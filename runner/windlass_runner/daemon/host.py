@@ -1,0 +1,86 @@
+"""The host that runs the jobs: what the settings may ask of it, its engine, and how that fares.
+Used by `daemon.wiring`."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from windlass_registry.errors import OperatorError, WindlassError
+from windlass_runner.daemon.settings import HostSettings, Settings
+from windlass_runner.engines.base import Engine
+from windlass_runner.run.storage import Storage
+
+_ENGINE_ASKED_EVERY_S: Final = 10.0
+
+
+def check_supported(settings: Settings) -> None:
+    """What is read, but cannot be done yet, is never passed over in silence. Raises OperatorError."""
+    if settings.storage.objects is not None:
+        raise OperatorError(
+            "[storage] objects: an object store cannot be used yet", remedy="leave it out: files are kept"
+        )
+    for repository in settings.repositories:
+        if repository.forge != "git":
+            raise OperatorError(
+                f"the repository {repository.name}: forge = '{repository.forge}' cannot be used yet",
+                remedy="leave it out: any git address can be polled, and told of by a hook",
+            )
+    if len(settings.hosts) > 1:
+        raise OperatorError(
+            f"{len(settings.hosts)} hosts are named; jobs run on one as yet", remedy="keep one [[host]]"
+        )
+
+
+def open_engine(host: HostSettings, storage: Storage, environ: Mapping[str, str]) -> Engine:
+    """The host's engine; it need not answer yet."""
+    if host.engine == "process":
+        from windlass_runner.engines.process import ProcessEngine
+
+        return ProcessEngine(storage.engine)
+    from windlass_runner.engines.docker import DockerEngine
+
+    variables = dict(environ)
+    if host.docker is not None:
+        variables["DOCKER_HOST"] = host.docker
+    return DockerEngine(environment=variables, owner=instance_id(storage.root), spare_lanes=1)
+
+
+def instance_id(root: Path) -> str:
+    """What tells this storage's containers from those of other daemons on the same engine."""
+    path = root / "instance"
+    try:
+        return path.read_text().strip()
+    except FileNotFoundError:
+        fresh = uuid.uuid4().hex
+        partial = path.with_suffix(".new")
+        partial.write_text(fresh)
+        partial.rename(path)
+        return fresh
+
+
+class EngineHealth:
+    """What the engine says of itself, asked at most every ten seconds."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._asked_at = float("-inf")
+        self._answer: dict[str, Any] = {}
+
+    def answer(self) -> dict[str, Any]:
+        """Name and version, or why it does not answer."""
+        now = time.monotonic()
+        if now - self._asked_at > _ENGINE_ASKED_EVERY_S or self._answer.get("error"):
+            self._answer = self._ask()
+            self._asked_at = now
+        return self._answer
+
+    def _ask(self) -> dict[str, Any]:
+        try:
+            facts = self._engine.facts()
+        except WindlassError as error:
+            return {"name": self._engine.name, "error": str(error)}
+        return {"name": facts.name, "version": facts.version, "isolation": facts.isolation, "error": None}

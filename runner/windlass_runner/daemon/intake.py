@@ -1,0 +1,149 @@
+"""Works off the inbox: each repository's news in order, several repositories at once.
+
+A delivery is handled when its runs are in the ledger. What cannot be had now is tried again, later
+each time, and holds up nobody but its own repository.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+from windlass_registry.errors import OperatorError, UpstreamError, WindlassError
+from windlass_runner.daemon.deliveries import News, read_news
+from windlass_runner.daemon.journal import Journal
+from windlass_runner.daemon.pushes import Pushes
+from windlass_runner.daemon.starting import Starting
+from windlass_runner.daemon.worker import backoff_s
+from windlass_runner.forges.git_errors import RefRejected
+from windlass_runner.ledger.inbox import Inbox
+from windlass_runner.ledger.records import Delivery
+
+_AT_ONCE: Final = 500
+_HANDS: Final = 4
+_FIRST_RETRY_S: Final = 0.5
+_LONGEST_RETRY_S: Final = 120.0
+_GIVE_UP_AFTER_S: Final = 24 * 3600.0
+_GONE_TRIES: Final = 3
+
+
+@dataclass(slots=True)
+class _Trouble:
+    failures: int
+    retry_at: float
+    reason: str
+
+
+class Intake:
+    """Call `turn` from one thread; the other methods from any."""
+
+    def __init__(
+        self,
+        *,
+        inbox: Inbox,
+        pushes: Pushes,
+        starting: Starting,
+        watched: frozenset[str],
+        clock: Callable[[], float],
+        wake_self: Callable[[], None],
+    ) -> None:
+        self._inbox = inbox
+        self._pushes = pushes
+        self._starting = starting
+        self._watched = watched
+        self._clock = clock
+        self._wake_self = wake_self
+        self._journal = Journal("intake")
+        self._lock = threading.Lock()
+        self._busy: set[str] = set()
+        self._troubles: dict[str, _Trouble] = {}
+        self._hands = ThreadPoolExecutor(_HANDS, thread_name_prefix="windlass-intake")
+
+    def turn(self) -> float | None:
+        """Hand out what lies in the inbox; gives the seconds until something is tried again."""
+        now = self._clock()
+        waiting: dict[str, list[Delivery]] = {}
+        for delivery in self._inbox.take(_AT_ONCE, at=now):
+            waiting.setdefault(delivery.repository, []).append(delivery)
+        for repository, deliveries in waiting.items():
+            if self._reserve(repository, now):
+                self._hands.submit(self._handle_all, repository, deliveries)
+        with self._lock:
+            retries = [trouble.retry_at for trouble in self._troubles.values()]
+        return max(0.05, min(retries) - now) if retries else None
+
+    def troubles(self) -> dict[str, str]:
+        """Repositories whose news cannot be taken now, with the reason."""
+        with self._lock:
+            return {repository: trouble.reason for repository, trouble in self._troubles.items()}
+
+    def close(self) -> None:
+        """Begin nothing more; what is in hand is finished."""
+        self._hands.shutdown(wait=True, cancel_futures=True)
+
+    def _reserve(self, repository: str, now: float) -> bool:
+        with self._lock:
+            trouble = self._troubles.get(repository)
+            if repository in self._busy or (trouble is not None and trouble.retry_at > now):
+                return False
+            self._busy.add(repository)
+            return True
+
+    def _handle_all(self, repository: str, deliveries: Sequence[Delivery]) -> None:
+        """On a thread of the pool: in order, until one cannot be handled now."""
+        try:
+            for delivery in deliveries:
+                self._handle(delivery)
+            with self._lock:
+                self._troubles.pop(repository, None)
+        except Exception as error:  # the outermost loop of this thread
+            self._note_trouble(repository, error)
+        finally:
+            with self._lock:
+                self._busy.discard(repository)
+            self._wake_self()
+
+    def _handle(self, delivery: Delivery) -> None:
+        if delivery.repository not in self._watched:
+            self._inbox.done(delivery.id, at=self._clock(), error="the repository is no longer watched")
+            return
+        news = read_news(delivery)
+        failed: str | None = None
+        for event in news.events:
+            try:
+                self._starting.enter(self._pushes.take(event, observed_at=news.observed_at))
+            except RefRejected as error:
+                if self._failures(news.repository) < _GONE_TRIES:
+                    raise
+                failed = f"the commit is gone: {error}"
+                self._pushes.forget(event, observed_at=news.observed_at)
+            except (UpstreamError, OperatorError) as error:
+                if not self._is_hopeless(news):
+                    raise
+                failed = str(error)
+        if failed is not None:
+            self._journal.warning("delivery.given_up", repository=news.repository, reason=failed)
+        self._inbox.done(delivery.id, at=self._clock(), error=failed)
+
+    def _failures(self, repository: str) -> int:
+        with self._lock:
+            trouble = self._troubles.get(repository)
+            return trouble.failures if trouble is not None else 0
+
+    def _is_hopeless(self, news: News) -> bool:
+        return self._clock() - news.received_at > _GIVE_UP_AFTER_S
+
+    def _note_trouble(self, repository: str, error: Exception) -> None:
+        reason = str(error) or repr(error)
+        with self._lock:
+            before = self._troubles.get(repository)
+            failures = 1 if before is None else before.failures + 1
+            pause_s = backoff_s(failures, first=_FIRST_RETRY_S, longest=_LONGEST_RETRY_S)
+            self._troubles[repository] = _Trouble(failures, self._clock() + pause_s, reason)
+        if not isinstance(error, WindlassError):
+            self._journal.broken("delivery.broken", error, repository=repository)
+        elif before is None or before.reason != reason:
+            self._journal.warning("delivery.waits", repository=repository, reason=reason)

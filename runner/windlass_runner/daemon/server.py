@@ -1,0 +1,120 @@
+"""The daemon as a process: HTTP on its address, signals, an orderly end. Called by `windlass serve`."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+
+import uvicorn
+
+from windlass_registry.errors import OperatorError
+from windlass_runner.daemon.journal import Journal
+from windlass_runner.daemon.settings import ServerSettings, Settings
+from windlass_runner.daemon.wiring import wire
+from windlass_runner.web.app import make_app
+
+_GRACE_S: Final = 2
+_LOOK_S: Final = 0.5
+_BACKLOG: Final = 512
+
+
+def serve(
+    settings: Settings,
+    environ: Mapping[str, str],
+    *,
+    ready: Callable[[str], None],
+    stopping: threading.Event,
+) -> None:
+    """Run the daemon until `stopping` is set. `ready` is called with its address once it listens.
+
+    Raises:
+        OperatorError: it cannot begin.
+    """
+    with listen(settings.server) as listener:
+        address = address_of(listener)
+        daemon = wire(settings, environ)
+        try:
+            daemon.start()
+            app = make_app(receive_git=daemon.webhooks.receive_git, health=daemon.health.answer)
+            with _serving(app, listener):
+                Journal("server").info("server.listens", address=address)
+                ready(address)
+                while not stopping.wait(_LOOK_S):  # a signal may reach another thread and wake nobody
+                    continue
+                Journal("server").info("server.stops")
+        finally:
+            daemon.stop()
+
+
+@contextlib.contextmanager
+def listen(server: ServerSettings) -> Iterator[socket.socket]:
+    """The socket of the settings' address. Raises OperatorError where it cannot be had."""
+    family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((server.host, server.port))
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise OperatorError(
+            f"cannot listen on {server.host}:{server.port}: {error.strerror or error}",
+            remedy="set [server] listen to another address",
+        ) from error
+    with listener:
+        yield listener
+
+
+def address_of(listener: socket.socket) -> str:
+    """The address as a URL, with the port that it really has."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+@contextlib.contextmanager
+def _serving(app: object, listener: socket.socket) -> Iterator[None]:
+    """uvicorn on a thread of its own; signals stay ours."""
+    config = uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        http="h11",
+        loop="asyncio",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=_GRACE_S,
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, args=([listener],), name="windlass-web", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(_GRACE_S + 2)
+
+
+@contextlib.contextmanager
+def stop_on_signals(stopping: threading.Event) -> Iterator[None]:
+    """SIGTERM and SIGINT set the event; a second one ends the process at once, as it always would."""
+    wanted = (signal.SIGTERM, signal.SIGINT)
+    before = {number: signal.getsignal(number) for number in wanted}
+
+    def note(_number: int, _frame: object) -> None:
+        stopping.set()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    for number in wanted:
+        signal.signal(number, note)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

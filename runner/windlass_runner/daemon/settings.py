@@ -1,0 +1,338 @@
+"""The daemon's settings: one frozen value from `windlass.toml`, environment and files for secrets.
+
+The only place beside `cli` that looks at the environment, and it does so through an argument.
+Unknown keys are errors with their line; a secret is never written into the file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+from urllib.parse import urlsplit
+
+from windlass_registry.errors import OperatorError, Problem
+from windlass_runner.daemon.toml_reader import Places, Section, SettingsError, decode
+from windlass_runner.workflow.quantities import size_bytes
+
+DEFAULT_FILES: Final = ("windlass.toml", "/etc/windlass/windlass.toml")
+"""Where settings are looked for when none are named."""
+_FORGES: Final = ("git", "github", "gitea", "gitlab")
+_ENGINES: Final = ("docker", "process")
+_DOCKER_SCHEMES: Final = ("unix://", "tcp://", "ssh://", "http://", "https://", "npipe://")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretSource:
+    """Where a secret's value lies: in a variable of the environment, or in a file."""
+
+    env: str | None = None
+    file: Path | None = None
+
+    def read(self, environ: Mapping[str, str]) -> str | None:
+        """The value as it is now (files may be replaced while we run), or None where there is none."""
+        if self.env is not None:
+            return environ.get(self.env)
+        try:
+            return (self.file or Path()).read_text(encoding="utf-8").rstrip("\r\n")
+        except OSError:
+            return None
+
+    def __str__(self) -> str:
+        return f"the variable {self.env}" if self.env is not None else f"the file {self.file}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSettings:
+    """Where the daemon listens, and how others reach it (for links)."""
+
+    host: str = "127.0.0.1"
+    port: int = 8470
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StorageSettings:
+    """Where everything lies. `database` is a PostgreSQL address; None: SQLite under `path`."""
+
+    path: Path
+    database: str | None = None
+    objects: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepositorySettings:
+    """One watched repository. `poll_s` 0: webhooks only."""
+
+    url: str
+    name: str
+    poll_s: float = 2.0
+    forge: str = "git"
+    credentials: str | None = None
+    webhook_secret: SecretSource | None = None
+    run_existing: bool = False
+    """Whether what stands on the branches when the repository is first seen is run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostSettings:
+    """One machine that runs jobs."""
+
+    name: str = "local"
+    engine: Literal["docker", "process"] = "docker"
+    docker: str | None = None
+    """The engine's address; None: docker's own default."""
+    parallelism: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerSettings:
+    """How jobs run where they do not say."""
+
+    default_image: str | None = None
+    """None: the program's own default."""
+    parallelism: int = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that the owner of the machine decides."""
+
+    server: ServerSettings = ServerSettings()
+    storage: StorageSettings
+    repositories: tuple[RepositorySettings, ...] = ()
+    hosts: tuple[HostSettings, ...] = (HostSettings(),)
+    runner: RunnerSettings = RunnerSettings()
+    secrets: Mapping[str, SecretSource] = field(default_factory=dict)
+    instance_types: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    source: Path | None = None
+    """The file it was read from; None: all defaults."""
+
+
+def find_settings(folder: Path) -> Path | None:
+    """The settings file that is used when none is named, or None where there is none."""
+    candidates = (folder / name for name in DEFAULT_FILES)
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
+    """Read the settings; None: the defaults, which serve one machine.
+
+    Raises:
+        SettingsError: with every problem of the file and its line.
+        OperatorError: the file cannot be read.
+    """
+    if path is None:
+        return Settings(storage=StorageSettings(path=default_storage(environ)))
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise OperatorError(
+            f"the settings {path} cannot be read: {reason}", remedy="name another file with --config"
+        ) from error
+    return parse_settings(text, path=path, environ=environ)
+
+
+def parse_settings(text: str, *, path: Path, environ: Mapping[str, str]) -> Settings:
+    """The text of a settings file as a value. Relative paths in it start at its folder."""
+    problems: list[Problem] = []
+    data = decode(text, name=str(path))
+    root = Section(data, name=str(path), places=Places(text), problems=problems)
+    folder = Path(os.path.normpath(path.absolute().parent))  # it stands in notes and messages
+    settings = Settings(
+        server=_server(root.table("server")),
+        storage=_storage(root.table("storage"), folder, environ),
+        repositories=_repositories(root, folder),
+        hosts=_hosts(root),
+        runner=_runner(root.table("runner")),
+        secrets=_secrets(root.table("secrets"), folder),
+        instance_types=_instance_types(root.table("instance-types")),
+        source=path,
+    )
+    root.finish()
+    if problems:
+        raise SettingsError(*sorted(problems, key=lambda problem: (problem.line, problem.column)))
+    return settings
+
+
+def default_storage(environ: Mapping[str, str]) -> Path:
+    """Where things lie unless told: a system folder for root, else the user's state folder."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/windlass")
+    state = environ.get("XDG_STATE_HOME") or str(Path(environ.get("HOME") or Path.home()) / ".local/state")
+    return Path(state) / "windlass"
+
+
+def _server(section: Section) -> ServerSettings:
+    host, port = "127.0.0.1", 8470
+    listen = section.text("listen")
+    if listen is not None:
+        found = _address(listen)
+        if found is None:
+            section.error("listen", f"'{listen}' is not an address", "write it as 127.0.0.1:8470")
+        else:
+            host, port = found
+    url = section.text("url")
+    if url is not None and urlsplit(url).scheme not in ("http", "https"):
+        section.error("url", f"'{url}' is not an http address", "write it as https://ci.example.org")
+    section.finish()
+    return ServerSettings(host=host, port=port, url=url.rstrip("/") if url else None)
+
+
+def _address(text: str) -> tuple[str, int] | None:
+    host, colon, port = text.rpartition(":")
+    host = host.strip("[]")
+    if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65_535:
+        return None
+    return host, int(port)
+
+
+def _storage(section: Section, folder: Path, environ: Mapping[str, str]) -> StorageSettings:
+    path = section.text("path")
+    database = section.text("database")
+    if database is not None and not database.startswith(("postgresql://", "postgresql+psycopg://")):
+        section.error(
+            "database", "'storage.database' must be a postgresql:// address", "leave it out for SQLite"
+        )
+    objects = section.text("objects")
+    section.finish()
+    where = _absolute(path, folder, environ) if path is not None else default_storage(environ)
+    return StorageSettings(path=where, database=database, objects=objects)
+
+
+def _absolute(text: str, folder: Path, environ: Mapping[str, str]) -> Path:
+    home = environ.get("HOME")
+    if home and (text == "~" or text.startswith("~/")):
+        return Path(home) / text[2:]
+    return folder / text
+
+
+def _repositories(root: Section, folder: Path) -> tuple[RepositorySettings, ...]:
+    found: dict[str, RepositorySettings] = {}
+    for section in root.tables("repository"):
+        repository = _repository(section, folder)
+        if repository is None:
+            continue
+        if repository.url in found:
+            section.error("url", f"the repository {repository.url} is named twice", "keep one of the two")
+        elif any(repository.name == other.name for other in found.values()):
+            section.error(
+                None, f"two repositories have the name '{repository.name}'", "give one of them another `name`"
+            )
+        found[repository.url] = repository
+    return tuple(found.values())
+
+
+def _repository(section: Section, folder: Path) -> RepositorySettings | None:
+    url = section.text("url")
+    name = section.text("name")
+    poll_s = section.number("poll_s", least=0)
+    forge = section.choice("forge", _FORGES)
+    credentials = section.text("credentials")
+    secret = _secret_source(section, "webhook_secret", folder)
+    run_existing = section.flag("run_existing")
+    section.finish()
+    if url is None:
+        if "url" not in section.data:
+            section.error(None, "a repository without `url`", "say which repository to watch")
+        return None
+    address = repository_address(url, folder)
+    return RepositorySettings(
+        url=address,
+        name=name or _short_name(address),
+        poll_s=2.0 if poll_s is None else float(poll_s),
+        forge=forge or "git",
+        credentials=credentials,
+        webhook_secret=secret,
+        run_existing=bool(run_existing),
+    )
+
+
+def repository_address(url: str, folder: Path) -> str:
+    """An address in the one form that everything else uses: paths are absolute `file://` addresses."""
+    if "://" in url:
+        return url.rstrip("/")
+    head, colon, _ = url.partition(":")
+    if colon and "/" not in head:  # git's short form for ssh, host:path
+        return url.rstrip("/")
+    return "file://" + os.path.normpath(folder / url)
+
+
+def _short_name(url: str) -> str:
+    """The last two parts of an address as people name a repository: `acme/digits`."""
+    path = url.partition("://")[2].partition("/")[2] if "://" in url else url.rpartition(":")[2]
+    parts = [part for part in path.removesuffix("/.git").removesuffix(".git").split("/") if part]
+    return "/".join(parts[-1:] if url.startswith("file://") else parts[-2:]) or url
+
+
+def _hosts(root: Section) -> tuple[HostSettings, ...]:
+    hosts: dict[str, HostSettings] = {}
+    for section in root.tables("host"):
+        name = section.text("name") or "local"
+        docker = section.text("docker")
+        if docker is not None and not docker.startswith(_DOCKER_SCHEMES):
+            section.error(
+                "docker", f"'{docker}' is not an engine's address", "write unix:///var/run/docker.sock"
+            )
+        engine = section.choice("engine", _ENGINES)
+        parallelism = section.whole("parallelism", least=1)
+        section.finish()
+        if name in hosts:
+            section.error("name", f"two hosts have the name '{name}'", "give each its own")
+        hosts[name] = HostSettings(
+            name=name,
+            engine="process" if engine == "process" else "docker",
+            docker=docker,
+            parallelism=parallelism,
+        )
+    return tuple(hosts.values()) or (HostSettings(),)
+
+
+def _runner(section: Section) -> RunnerSettings:
+    image = section.text("default_image")
+    parallelism = section.whole("parallelism", least=1)
+    section.finish()
+    return RunnerSettings(default_image=image, parallelism=parallelism or 4)
+
+
+def _secrets(section: Section, folder: Path) -> dict[str, SecretSource]:
+    sources = {name: _secret_source(section, name, folder) for name in section.names()}
+    return {name: source for name, source in sources.items() if source is not None}
+
+
+def _secret_source(section: Section, key: str, folder: Path) -> SecretSource | None:
+    value = section.data.get(key)
+    remedy = f'write {key} = {{env = "NAME"}} or {{file = "/path"}}'
+    if value is not None and not isinstance(value, dict):
+        section.known(key)
+        section.error(key, f"{section.label(key)} is a secret and is not written here", remedy)
+        return None
+    source = section.table(key)
+    env, file = source.text("env"), source.text("file")
+    source.finish()
+    if value is None:
+        return None
+    if (env is None) == (file is None):
+        section.error(key, f"{section.label(key)} names no place or two", remedy)
+        return None
+    return SecretSource(env=env, file=None if file is None else folder / file)
+
+
+def _instance_types(section: Section) -> dict[str, Mapping[str, Any]]:
+    found: dict[str, Mapping[str, Any]] = {}
+    for name in section.names():
+        words = section.table(name)
+        memory = words.text("memory")
+        if memory is not None and size_bytes(memory) is None:
+            words.error("memory", f"'{memory}' is not an amount of memory", "write it as 30GB")
+        values = {
+            "gpu": words.whole("gpu", least=0),
+            "cpu": words.number("cpu", least=0),
+            "memory_bytes": size_bytes(memory) if memory else None,
+        }
+        words.finish()
+        found[name] = {key: value for key, value in values.items() if value is not None}
+    return found

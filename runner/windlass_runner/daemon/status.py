@@ -1,0 +1,102 @@
+"""What the ledger knows of a commit, as the document that is posted on it. Called by `daemon.posting`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from windlass_runner.ledger.ledger import Ledger
+from windlass_runner.ledger.records import JobRecord, RunRecord
+from windlass_runner.run.report import JobReport, OutputReport, RemarkReport, RunReport, note_text, to_note
+
+Link = Callable[[str], str | None]
+
+
+def compose_note(ledger: Ledger, repository: str, sha: str, *, url_of: Link, at: float) -> str:
+    """The status of a commit as it is now: of each workflow, its newest run."""
+    newest: dict[str, RunRecord] = {}
+    for run in ledger.runs.of_commit(repository, sha):
+        newest.setdefault(run.workflow_path, run)
+    reports = [run_report(ledger, run, url=url_of(run.id)) for run in newest.values()]
+    return note_text(to_note(reports, commit=sha, updated=at))
+
+
+def run_report(ledger: Ledger, run: RunRecord, *, url: str | None) -> RunReport:
+    """One run with its jobs."""
+    jobs = ledger.runs.jobs(run.id)
+    return RunReport(
+        workflow=run.workflow,
+        path=run.workflow_path,
+        state=run.state,
+        run=run.id,
+        reason=run.reason or None,
+        started=run.started_at,
+        finished=run.ended_at,
+        url=url,
+        jobs=tuple(_job_report(job) for job in jobs),
+        remarks=() if jobs else _refusals(ledger, run),
+    )
+
+
+def _job_report(job: JobRecord) -> JobReport:
+    return JobReport(
+        key=job.key,
+        name=job.name,
+        state=job.state,
+        reason=job.reason or None,
+        attempt=job.attempt,
+        started=job.started_at,
+        finished=job.ended_at,
+        metrics={
+            name: number for name, found in job.metrics.items() if (number := _number(found)) is not None
+        },
+        outputs=tuple(_output(name, found) for name, found in job.outputs.items()),
+        remarks=tuple(_remark(found) for found in job.annotations if isinstance(found, Mapping)),
+    )
+
+
+def _refusals(ledger: Ledger, run: RunRecord) -> tuple[RemarkReport, ...]:
+    """What is wrong with a workflow file that could not run."""
+    if run.state != "failure":
+        return ()
+    events = ledger.events.after(0, run_id=run.id, limit=20)
+    problems = [problem for event in events for problem in event.data.get("problems", ())]
+    return tuple(
+        RemarkReport(
+            level=problem["severity"],
+            message=problem["message"] + (f"; {problem['remedy']}" if problem.get("remedy") else ""),
+            file=problem["path"],
+            line=problem["line"] or None,
+        )
+        for problem in problems
+    )
+
+
+def _number(found: Any) -> float | None:
+    value = found.get("last") if isinstance(found, Mapping) else found
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _output(name: str, found: Any) -> OutputReport:
+    if not isinstance(found, Mapping):
+        return OutputReport(name=name, type="string", value=str(found))
+    value = found.get("value", found.get("text"))
+    return OutputReport(
+        name=name,
+        type=str(found.get("type", "string")),
+        value=None if value is None else str(value),
+        path=None if found.get("path") is None else str(found["path"]),
+        url=found.get("url"),
+        ref=found.get("ref"),
+        digest=found.get("digest"),
+        size_bytes=found.get("size_bytes"),
+    )
+
+
+def _remark(found: Mapping[str, Any]) -> RemarkReport:
+    return RemarkReport(
+        level=str(found.get("level", "notice")),
+        message=str(found.get("message", "")),
+        file=found.get("file"),
+        line=found.get("line"),
+    )

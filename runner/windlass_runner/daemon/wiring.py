@@ -1,0 +1,292 @@
+"""Where everything of the daemon is made and joined: the one place that knows all the parts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+
+from windlass_registry.store import Store
+from windlass_runner.daemon.git_access import git_environment
+from windlass_runner.daemon.health import Health, RepositoryHealth
+from windlass_runner.daemon.host import EngineHealth, check_supported, open_engine
+from windlass_runner.daemon.instance import sole_instance
+from windlass_runner.daemon.intake import Intake
+from windlass_runner.daemon.journal import Journal
+from windlass_runner.daemon.planning import CommitPlanning
+from windlass_runner.daemon.poller import Poller
+from windlass_runner.daemon.posting import Posting
+from windlass_runner.daemon.pushes import Pushes
+from windlass_runner.daemon.requests import Requested
+from windlass_runner.daemon.settings import Settings
+from windlass_runner.daemon.starting import Starting, sweep
+from windlass_runner.daemon.status import compose_note
+from windlass_runner.daemon.webhooks import Webhooks
+from windlass_runner.daemon.worker import Worker
+from windlass_runner.data.trees import remove_tree
+from windlass_runner.engines.base import Engine
+from windlass_runner.forges.git import Git
+from windlass_runner.forges.plain_git import PlainGit
+from windlass_runner.ledger.ledger import Ledger
+from windlass_runner.ledger.records import RunRecord
+from windlass_runner.plan.compile import PlanOptions
+from windlass_runner.run.conductor import Conductor, Host
+from windlass_runner.run.storage import Storage
+from windlass_runner.run.workspace import Mirror, private_copy
+
+FIRST_POLL_S = 5.0
+_SWEEP_EVERY_S = 300.0
+_LISTEN_S = 1.0
+_GATHER_S = 0.03
+"""How long changes are gathered before they are looked at: one look serves all of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Daemon:
+    """The running parts. `start` and `stop` are called once each, by `daemon.server`."""
+
+    webhooks: Webhooks
+    health: Health
+    ledger: Ledger
+    _poller: Poller
+    _intake: Intake
+    _posting: Posting
+    _conductor: Conductor
+    _starting: Starting
+    _workers: tuple[Worker, ...]
+    _exits: ExitStack
+
+    def start(self) -> None:
+        """Take up what an earlier life left, then begin to watch."""
+        count = self._starting.take_up()
+        Journal("daemon").info("daemon.starts", unfinished_runs=count)
+        for worker in self._workers:
+            worker.start()
+        self._poller.wait_first(FIRST_POLL_S)
+
+    def stop(self) -> None:
+        """Take nothing in any more, let go of the runs (containers run on), post what is due."""
+        for worker in self._workers:
+            worker.stop()
+        self._poller.close()
+        self._intake.close()
+        self._conductor.close()
+        for worker in self._workers:
+            worker.join(2.0)
+        self._posting.close(2.0)
+        self._exits.close()
+
+
+def wire(
+    settings: Settings, environ: Mapping[str, str], *, engine: Engine | None = None, url: str | None = None
+) -> Daemon:
+    """Make a daemon, not yet started. `engine`: that one in place of the settings' (for tests).
+
+    Raises:
+        OperatorError: the storage is held by another daemon or cannot be written, the settings name
+            what has no engine yet.
+    """
+    check_supported(settings)
+    with ExitStack() as exits:
+        storage = Storage(settings.storage.path)
+        exits.enter_context(sole_instance(storage.root))
+        ledger = Ledger.open(settings.storage.database or storage.ledger)
+        exits.callback(ledger.close)
+        host = engine or open_engine(settings.hosts[0], storage, environ)
+        exits.callback(host.close)
+        return _join(settings, environ, storage, ledger, host, exits.pop_all())
+
+
+def _join(
+    settings: Settings,
+    environ: Mapping[str, str],
+    storage: Storage,
+    ledger: Ledger,
+    engine: Engine,
+    exits: ExitStack,
+) -> Daemon:
+    urls = [repository.url for repository in settings.repositories]
+    git = Git(environment=git_environment(environ, root=storage.root, urls=urls))
+    clock = time.time
+    mirror_of = lru_cache(maxsize=None)(lambda url: Mirror(git, storage.root, url))
+    packages = Store(storage.packages)
+    conductor = Conductor(_host(settings, environ, storage, ledger, engine, packages, mirror_of))
+    workers: dict[str, Worker] = {}
+
+    def wake(name: str) -> Callable[[], None]:
+        return lambda: workers[name].wake()
+
+    starting = Starting(
+        ledger=ledger, conductor=conductor, check_engine=engine.facts, wake_self=wake("starting")
+    )
+    options = PlanOptions(instance_types=settings.instance_types)
+    if settings.runner.default_image is not None:
+        options = PlanOptions(
+            instance_types=settings.instance_types, default_image=settings.runner.default_image
+        )
+    pushes = Pushes(
+        ledger=ledger,
+        git=git,
+        mirror_of=mirror_of,
+        plan=CommitPlanning(git=git, packages=packages, options=options),
+        clock=clock,
+    )
+    intake = Intake(
+        inbox=ledger.inbox,
+        pushes=pushes,
+        starting=starting,
+        watched=frozenset(repository.url for repository in settings.repositories),
+        clock=clock,
+        wake_self=wake("intake"),
+    )
+    poller = Poller(
+        repositories=settings.repositories,
+        git=git,
+        ledger=ledger,
+        clock=clock,
+        monotonic=time.monotonic,
+        wake_intake=wake("intake"),
+        wake_self=wake("poller"),
+    )
+    forge = PlainGit(
+        git=git,
+        write_through_mirror=lambda url, sha, text: mirror_of(url).update_note(sha, lambda _present: text),
+    )
+    posting = Posting(
+        outbox=ledger.outbox,
+        compose=lambda repository, sha: compose_note(
+            ledger, repository, sha, url_of=lambda _run_id: None, at=clock()
+        ),
+        forge_of=lambda _repository: forge,
+        clock=clock,
+        wake_self=wake("posting"),
+    )
+    requested = Requested(
+        ledger=ledger,
+        conductor=conductor,
+        starting=starting,
+        pushes=pushes,
+        repositories=settings.repositories,
+        mirror_of=mirror_of,
+        git=git,
+        clock=clock,
+    )
+    listener = _Listener(ledger, wakes=(wake("posting"), wake("requests")))
+    turns: dict[str, Callable[[], float | None]] = {
+        "intake": intake.turn,
+        "poller": poller.turn,
+        "posting": posting.turn,
+        "requests": requested.turn,
+        "starting": starting.turn,
+        "listener": listener.turn,
+        "sweeper": lambda: _sweep(engine, ledger, storage),
+    }
+    workers.update({name: Worker(name, turn) for name, turn in turns.items()})
+    return Daemon(
+        webhooks=Webhooks(
+            repositories=settings.repositories,
+            environ=environ,
+            inbox=ledger.inbox,
+            clock=clock,
+            wake=wake("intake"),
+        ),
+        health=Health(
+            version=version("windlass"),
+            storage=storage.root,
+            ledger=ledger,
+            workers=workers.values(),
+            repositories=lambda: _repository_health(poller, intake, posting),
+            engine=EngineHealth(engine).answer,
+            active=lambda: len(conductor.active()),
+            backlog=posting.backlog,
+        ),
+        ledger=ledger,
+        _poller=poller,
+        _intake=intake,
+        _posting=posting,
+        _conductor=conductor,
+        _starting=starting,
+        _workers=tuple(workers.values()),
+        _exits=exits,
+    )
+
+
+def _host(
+    settings: Settings,
+    environ: Mapping[str, str],
+    storage: Storage,
+    ledger: Ledger,
+    engine: Engine,
+    packages: Store,
+    mirror_of: Callable[[str], Mirror],
+) -> Host:
+    first = settings.hosts[0]
+
+    def secret(name: str) -> str | None:
+        source = settings.secrets.get(name)
+        return source.read(environ) if source is not None else None
+
+    def fill_workspace(run: RunRecord, folder: Path) -> None:
+        mirror = mirror_of(run.repository)
+        mirror.fetch(ref=run.ref or run.sha, sha=run.sha)
+        tree = mirror.checkout(run.sha)
+        remove_tree(folder)
+        private_copy(tree, folder)
+        folder.chmod(0o777)
+
+    return Host(
+        ledger=ledger,
+        engine=engine,
+        storage=storage,
+        action_folder=packages.path,
+        fill_workspace=fill_workspace,
+        secret=secret,
+        clock=time.time,
+        parallelism=first.parallelism or settings.runner.parallelism,
+        name=first.name,
+    )
+
+
+class _Listener:
+    """Wakes others when something was committed, by us or by the command line."""
+
+    def __init__(self, ledger: Ledger, *, wakes: tuple[Callable[[], None], ...]) -> None:
+        self._ledger = ledger
+        self._wakes = wakes
+        self._seen = 0
+
+    def turn(self) -> float:
+        """One wait; the pause after it gathers what comes right behind."""
+        seen = self._ledger.wait_for_change(self._seen, _LISTEN_S)
+        if seen == self._seen:
+            return 0.0
+        self._seen = seen
+        for wake in self._wakes:
+            wake()
+        return _GATHER_S
+
+
+def _sweep(engine: Engine, ledger: Ledger, storage: Storage) -> float:
+    removed = sweep(engine, ledger, storage)
+    if removed:
+        Journal("sweeper").info("host.swept", runs=" ".join(removed))
+    return _SWEEP_EVERY_S
+
+
+def _repository_health(poller: Poller, intake: Intake, posting: Posting) -> list[RepositoryHealth]:
+    troubles, errors = intake.troubles(), posting.errors()
+    return [
+        RepositoryHealth(
+            name=state.name,
+            url=state.url,
+            polled_at=state.polled_at,
+            poll_error=state.error,
+            intake_error=troubles.get(state.url),
+            post_error=errors.get(state.url),
+        )
+        for state in poller.states()
+    ]
