@@ -1,0 +1,32 @@
+"""Runs and jobs as JSON: what `runs`, `show`, `run` and `rerun` print for programs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from windlass_runner.ledger.ledger import Ledger
+from windlass_runner.ledger.records import JobRecord, RunRecord
+
+
+def record_json(run: RunRecord) -> dict[str, Any]:
+    """A run without its jobs."""
+    return {**asdict(run), "duration_s": _duration(run.started_at, run.ended_at)}
+
+
+def job_json(job: JobRecord) -> dict[str, Any]:
+    """One job."""
+    data = asdict(job)
+    for name in ("run_id", "planned"):
+        del data[name]
+    return {**data, "duration_s": _duration(job.started_at, job.ended_at)}
+
+
+def run_json(ledger: Ledger, run_id: str) -> dict[str, Any]:
+    """A run with its jobs."""
+    jobs = [job_json(job) for job in ledger.runs.jobs(run_id)]
+    return {**record_json(ledger.runs.get(run_id)), "jobs": jobs}
+
+
+def _duration(started: float | None, ended: float | None) -> float | None:
+    return None if started is None or ended is None else round(max(ended - started, 0.0), 3)
