@@ -1,0 +1,1 @@
+"""What Windlass costs, beside the floor below it and the tools that people would use instead."""

@@ -1,0 +1,88 @@
+"""Whether a job's cost grows with what a daemon watches and remembers: 10 against 1,000 of each."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+
+from benchmarks.figures import Beside, Figure
+from benchmarks.measuring import BenchmarkFailed, Sample, Turns, in_turn
+from benchmarks.repositories import ENVIRONMENT
+
+_FEW, _MANY = 10, 1000
+_JOBS = 60
+
+
+class _Daemon:
+    """A daemon in a process of its own (`benchmarks.growing`), which runs a workflow when told to."""
+
+    def __init__(self, folder: Path, count: int) -> None:
+        words = [sys.executable, "-m", "benchmarks.growing", str(folder), str(count), str(_JOBS)]
+        root = Path(__file__).parents[1]
+        self._process = subprocess.Popen(
+            words,
+            cwd=root,
+            env={**ENVIRONMENT, "PYTHONPATH": str(root)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._answer()
+
+    def run(self) -> Sample:
+        """A push, and all that follows from it."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("run\n")
+        self._process.stdin.flush()
+        found = self._answer()
+        return Sample(wall_s=found["wall_s"], cpu_s=found["cpu_s"])
+
+    def _answer(self) -> dict[str, float]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise BenchmarkFailed("the daemon ended")
+        found: dict[str, float] = json.loads(line)
+        return found
+
+    def __enter__(self) -> _Daemon:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(30)
+
+
+def growth(folder: Path, *, rounds: int) -> list[Figure]:
+    """A whole daemon with an engine that takes no time; repositories, workflows and past runs alike."""
+    with _Daemon(folder / "few", _FEW) as few, _Daemon(folder / "many", _MANY) as many:
+        turns = in_turn({"few": few.run, "many": many.run}, rounds=rounds, warm=True)
+    return [_figure(turns, "wall"), _figure(turns, "cpu")]
+
+
+def _figure(turns: Turns, kind: str) -> Figure:
+    taken = {
+        name: [sample.wall_s if kind == "wall" else sample.cpu_s for sample in samples]
+        for name, samples in turns.samples.items()
+    }
+    ratios = [many / few for many, few in zip(taken["many"], taken["few"], strict=True)]
+    least = {name: min(times) for name, times in taken.items()}
+    return Figure(
+        what=f"{kind} time of a job, watching {_MANY}",
+        unit="ms",
+        ours=least["many"] / _JOBS * 1e3,
+        floor=Beside(name=f"watching {_FEW}", value=least["few"] / _JOBS * 1e3),
+        bound=least["many"] / least["few"],
+        spread=(min(ratios), max(ratios)),
+        target=1.05,
+        detail=(
+            "repositories polled, workflows and past runs: that many each; the least of all rounds, "
+            "as other work only adds"
+        ),
+    )
