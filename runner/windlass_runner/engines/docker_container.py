@@ -45,8 +45,9 @@ _NO_PROGRAM = (
 _STOPPED_SANDBOX = re.compile(r"cannot join network of a non running container: (\w+)")
 _LOST_SANDBOX = re.compile(r"No such container: (\w+)")
 _FIRST_PROBE_WAIT_S = 0.1
-_END_FOLLOWS_S = 30.0
-"""A container ends at once when its output does (its init holds that open), also on a busy host."""
+_END_FOLLOWS_S = 0.25
+"""A container ends at once when its output does: its init holds that open. Does it not, the output was cut
+by an engine, a tunnel or a proxy that has come back since (or the host is very busy)."""
 HEALTH_LABEL = "windlass.health"
 
 
@@ -156,11 +157,20 @@ class DockerContainer:
 
         if output is None:
             return logged_output(log(), given={})
-        return attached_output(output, confirm_end=lambda: self._end(timeout_s=_END_FOLLOWS_S), log=log)
+        return attached_output(output, has_ended=self._has_ended, log=log)
 
     def wait(self) -> ContainerExit:
         self._close_output()  # nobody has asked for it: it must not hold the container back
         return self._end(timeout_s=None)
+
+    def _has_ended(self) -> bool:
+        try:
+            self._end(timeout_s=_END_FOLLOWS_S)
+        except EngineUnavailable as exc:
+            if isinstance(exc.__cause__, TimeoutError):
+                return False
+            raise
+        return True
 
     def _end(self, *, timeout_s: float | None) -> ContainerExit:
         if self._exit is None:

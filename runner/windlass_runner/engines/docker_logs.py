@@ -48,11 +48,12 @@ def open_output(connection: DockerConnection, path: str) -> OpenStream:
 def attached_output(
     stream: OpenStream,
     *,
-    confirm_end: Callable[[], object],
+    has_ended: Callable[[], bool],
     log: Callable[[], Iterator[Group]],
 ) -> Iterator[bytes]:
-    """Everything from the first byte. The stream ends with the container, or because the engine has
-    gone away: `confirm_end` raises then. `log` is read once both stdout and stderr have been written."""
+    """Everything from the first byte. `log` is read instead from where both stdout and stderr have been
+    written, and where the stream was cut: the container has not ended with it. Raises what `has_ended`
+    raises where the engine has gone away."""
     given: dict[int, int] = {}
     held = b""
     with contextlib.closing(stream):
@@ -66,12 +67,10 @@ def attached_output(
             if lines:
                 given[group[0][0]] += len(lines)
                 yield lines
-    if len(given) > 1:
+    if len(given) > 1 or not has_ended():
         yield from logged_output(log(), given=given)
-        return
-    if held:
+    elif held:
         yield as_logged(held)
-    confirm_end()
 
 
 def logged_output(groups: Iterable[Group], *, given: Mapping[int, int]) -> Iterator[bytes]:

@@ -197,11 +197,16 @@ class SdkTransport:
     def call(
         self, method: str, target: str, body: bytes | None, content_type: str, timeout_s: float | None
     ) -> tuple[int, bytes]:
+        from requests import Timeout
+
         headers = {"Content-Type": content_type} if body is not None else {}
-        with self._api.request(
-            method, self._base + target, data=body, headers=headers, timeout=timeout_s
-        ) as response:
-            return response.status_code, response.content
+        try:
+            with self._api.request(
+                method, self._base + target, data=body, headers=headers, timeout=timeout_s
+            ) as response:
+                return response.status_code, response.content
+        except Timeout as exc:
+            raise TimeoutError(str(exc)) from exc
 
     def stream(self, method: str, target: str) -> tuple[int, Pieces]:
         from urllib3.exceptions import HTTPError

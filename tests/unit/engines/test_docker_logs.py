@@ -89,7 +89,9 @@ def test_a_character_on_the_border_of_an_entry_falls_apart_as_in_the_engines_log
     assert as_logged(b"short\n" + line + b"\n") == b"short\n" + expected + b"\n"
 
 
-def heard(stream: bytes, cuts: list[int], log: list[Group]) -> tuple[list[bytes], list[str]]:
+def heard(
+    stream: bytes, cuts: list[int], log: list[Group], *, has_ended: bool = True
+) -> tuple[list[bytes], list[str]]:
     """What comes of an attached stream cut into pieces, and what was asked for at its end."""
     borders = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
     pieces = iter([stream[start:end] for start, end in itertools.pairwise(borders) if end > start])
@@ -99,9 +101,13 @@ def heard(stream: bytes, cuts: list[int], log: list[Group]) -> tuple[list[bytes]
         asked.append("log")
         return log
 
+    def ask_for_the_end() -> bool:
+        asked.append("end")
+        return has_ended
+
     output = attached_output(
         OpenStream(Pieces(lambda: next(pieces, b""), lambda _: None)),
-        confirm_end=lambda: asked.append("end"),
+        has_ended=ask_for_the_end,
         log=lambda: iter(read_log()),
     )
     return list(output), asked
@@ -126,6 +132,16 @@ def test_the_log_takes_over_where_a_second_stream_begins() -> None:
 
     assert chunks == [b"one\n", b"oops\n", b"two\n"]
     assert asked == ["log"]
+
+
+@pytest.mark.parametrize("seen", range(len(b"one\ntwo\nthree")))
+def test_the_log_takes_over_where_the_stream_was_cut_and_the_container_goes_on(seen: int) -> None:
+    text = b"one\ntwo\nthree"
+    log: list[Group] = [[(1, b"one\n")], [(1, b"two\n")], [(1, b"three")]]
+    chunks, asked = heard(framed(text[:seen]), [], log, has_ended=False)
+
+    assert b"".join(chunks) == text
+    assert asked == ["end", "log"]
 
 
 def test_a_stream_is_ended_once() -> None:
