@@ -48,12 +48,15 @@ class Follower:
         self._event = 0
         self._cursors: dict[str, tuple[int, int]] = {}
         """Where each job's log is read to: attempt, bytes."""
-        self._drained: set[tuple[str, int]] = set()
         self.view = RunView(ledger.runs.get(run_id), ledger.runs.jobs(run_id))
+        self._open = {key for key, job in self.view.jobs.items() if job.attempt}
+        """Jobs whose log is not read to its end."""
 
     def read(self) -> list[JobLine]:
-        """Bring `view` up to date; the lines that are new. All of them are there once a job is final."""
+        """Bring `view` up to date, with the changed jobs as its `news`; the lines that are new. All of them
+        are there once a job is final."""
         was_final = self.view.is_final
+        self.view.news.clear()
         self._read_events()
         lines = self._read_lines() if self._with_lines else []
         if self.view.is_final and not was_final:
@@ -75,11 +78,11 @@ class Follower:
 
     def _read_lines(self) -> list[JobLine]:
         found: list[JobLine] = []
-        for job in self.view.jobs.values():
-            if not job.attempt or (self._only is not None and job.key not in self._only):
-                continue
-            if (job.key, job.attempt) not in self._drained:
-                self._read_job(job.key, latest=job.attempt, is_final=job.is_final, into=found)
+        self._open.update(key for key in self.view.news if self.view.jobs[key].attempt)
+        for key in list(self._open):
+            if self._only is None or key in self._only:
+                job = self.view.jobs[key]
+                self._read_job(key, latest=job.attempt, is_final=job.is_final, into=found)
         return found
 
     def _read_job(self, key: str, *, latest: int, is_final: bool, into: list[JobLine]) -> None:
@@ -89,7 +92,7 @@ class Follower:
             attempt, cursor = attempt + 1, 0
         self._cursors[key] = (attempt, self._read_attempt(key, attempt, cursor, into))
         if is_final:
-            self._drained.add((key, attempt))
+            self._open.discard(key)
 
     def _read_attempt(self, key: str, attempt: int, cursor: int, into: list[JobLine]) -> int:
         path = self._storage.log(self.view.run.id, key, attempt)

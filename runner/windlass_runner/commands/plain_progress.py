@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO
 
 from windlass_runner.commands.paint import Paint, duration, tame
@@ -28,24 +28,25 @@ class PlainProgress:
         self._numbers: dict[str, int] = {}
 
     def update(self, view: RunView, lines: Sequence[JobLine]) -> None:
+        changed: Iterable[str] = view.news
         if len(view.jobs) != len(self._numbers):
+            changed = view.jobs
             self._numbers = {key: number for number, key in enumerate(view.jobs)}
             self._width = max((min(len(job.name), 24) for job in view.jobs.values()), default=0)
         by_job: dict[str, list[LogLine]] = {}
         for item in lines:
             by_job.setdefault(item.job_key, []).append(item.line)
-        for job in self._in_order(view, by_job):
+        for job in self._in_order(view, changed, by_job):
             self._tell(job, by_job.get(job.key, ()))
         self._out.flush()
 
-    def _in_order(self, view: RunView, by_job: Mapping[str, object]) -> list[JobView]:
+    def _in_order(self, view: RunView, changed: Iterable[str], by_job: Mapping[str, object]) -> list[JobView]:
         """The jobs of which there is news: those that ended first, in the order in which they did."""
+        jobs = [view.jobs[key] for key in {*changed, *by_job}]
         news = [
-            job
-            for job in view.jobs.values()
-            if job.key in by_job or self._shown.get(job.key) != (job.state, job.attempt)
+            job for job in jobs if job.key in by_job or self._shown.get(job.key) != (job.state, job.attempt)
         ]
-        return sorted(news, key=lambda job: (not job.is_final, job.ended_at or 0.0))
+        return sorted(news, key=lambda job: (not job.is_final, job.ended_at or 0.0, self._numbers[job.key]))
 
     def _tell(self, job: JobView, lines: Sequence[LogLine]) -> None:
         before = self._shown.get(job.key, ("queued", 0))

@@ -58,6 +58,8 @@ class RunView:
         self.state: State = run.state
         self.reason = run.reason
         self.jobs: dict[str, JobView] = {}
+        self.news: set[str] = set()
+        """Keys of the jobs that `refresh` and `apply` have touched; whoever has seen to them clears it."""
         self.is_cancelling = run.is_cancel_requested
         self.failed_first: str | None = None
         self.refresh(run, jobs)
@@ -74,6 +76,7 @@ class RunView:
             job.state, job.reason, job.attempt = record.state, record.reason, record.attempt
             job.started_at, job.ended_at = record.started_at, record.ended_at
             job.exit_code, job.record = record.exit_code, record
+            self.news.add(record.key)
         self._find_first_failure()
 
     def apply(self, events: Sequence[EventRecord]) -> bool:
@@ -83,6 +86,7 @@ class RunView:
             if event.job_key is None:
                 self._apply_to_run(event)
             elif event.job_key in self.jobs:
+                self.news.add(event.job_key)
                 self._apply_to_job(self.jobs[event.job_key], event)
             else:
                 is_complete = False
