@@ -9,6 +9,11 @@ class LedgerFull(OperatorError):
     """No space left where the ledger lies. The same ledger goes on when there is space again."""
 
 
+class LedgerUnusable(OperatorError):
+    """It cannot be opened or written as things stand: its rights, a failing disk, a password. The same
+    call goes through when that has been mended."""
+
+
 class LedgerDamaged(OperatorError):
     """What lies there is not a ledger, or no longer whole."""
 

@@ -26,6 +26,7 @@ class Ledger:
 
     Raises everywhere:
         LedgerFull: no space left; the same object goes on when there is some again.
+        LedgerUnusable: it may not be read or written, or its disk fails; the same holds.
         LedgerDamaged: the file is not whole.
         UpstreamError: another process holds it, or the database does not answer.
     """

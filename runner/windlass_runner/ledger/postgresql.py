@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from windlass_registry.errors import OperatorError, UpstreamError, WindlassError
-from windlass_runner.ledger.errors import LedgerFull
+from windlass_runner.ledger.errors import LedgerFull, LedgerUnusable
 
 CHANNEL: Final = "windlass_ledger"
 _WRITERS_LOCK: Final = 7_461_726_352  # any number that nobody else takes
@@ -68,7 +68,7 @@ class PostgresqlBackend:
                 remedy="free space on the database's host; it goes on by itself",
             )
         if state.startswith(_MENDED_BY_OWNER) or _is_refused(error):
-            return OperatorError(
+            return LedgerUnusable(
                 f"the ledger {self._place} cannot be used: {_first_line(error)}",
                 remedy="check the user, the password, the database and its rights in `[storage] database`",
             )

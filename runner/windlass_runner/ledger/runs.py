@@ -194,15 +194,6 @@ class Runs:
         query = select(runs).where(runs.c.repository == repository, runs.c.sha == sha)
         return self._list(query.order_by(runs.c.id.desc()))
 
-    def in_group(self, repository: str, group: str) -> RunList:
-        """The unfinished runs of a concurrency group, oldest first."""
-        query = select(runs).where(
-            runs.c.repository == repository,
-            runs.c.concurrency_group == group,
-            runs.c.state.in_(UNFINISHED),
-        )
-        return self._list(query.order_by(runs.c.id))
-
     def request_cancel(self, run_id: str, *, at: float) -> None:
         """Set `is_cancel_requested`, with an event the first time. Raises `UnknownRun`."""
         with self._store.write() as connection:

@@ -70,14 +70,6 @@ Index("runs_by_state", runs.c.state, runs.c.id)
 Index("runs_by_repository", runs.c.repository, runs.c.id)
 Index("runs_by_workflow", runs.c.repository, runs.c.workflow, runs.c.id)
 Index("runs_by_commit", runs.c.repository, runs.c.sha, runs.c.id)
-_is_grouped = runs.c.concurrency_group.is_not(None)
-Index(
-    "runs_by_group",
-    runs.c.repository,
-    runs.c.concurrency_group,
-    runs.c.state,
-    sqlite_where=_is_grouped,
-)
 
 # Apart from `runs`, so that a list of runs does not read over megabytes of plans.
 run_documents = Table(

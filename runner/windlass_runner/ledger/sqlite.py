@@ -15,8 +15,8 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
-from windlass_registry.errors import OperatorError, UpstreamError, WindlassError
-from windlass_runner.ledger.errors import LedgerDamaged, LedgerFull, LedgerMissing
+from windlass_registry.errors import UpstreamError, WindlassError
+from windlass_runner.ledger.errors import LedgerDamaged, LedgerFull, LedgerMissing, LedgerUnusable
 
 BUSY_TIMEOUT_S: Final = 10.0
 _SCARCE_BYTES: Final = 1 << 20
@@ -80,7 +80,7 @@ class SqliteBackend:
         if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
             return UpstreamError(f"another process holds the ledger {self._path}", retry_after_s=5)
         if name.startswith(("SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
-            return OperatorError(
+            return LedgerUnusable(
                 f"the ledger {self._path} cannot be used: {error.orig}",
                 remedy="check the disk and that its file and folder belong to the user who runs windlass",
             )
@@ -94,7 +94,7 @@ class SqliteBackend:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
         except OSError as exc:
-            raise OperatorError(
+            raise LedgerUnusable(
                 f"the ledger {self._path} cannot be made: {exc.strerror}",
                 remedy="make its folder writable, or name another in `[storage] path`",
             ) from exc

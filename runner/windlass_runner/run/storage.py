@@ -43,10 +43,6 @@ class Storage:
         return self.root / "packages"
 
     @property
-    def mirrors(self) -> Path:
-        return self.root / "mirrors"
-
-    @property
     def engine(self) -> Path:
         return self.root / "engine"
 

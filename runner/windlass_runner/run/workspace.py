@@ -24,6 +24,7 @@ from windlass_runner.forges.git import Git
 from windlass_runner.forges.notes import fetch_note, update_note
 
 _STALE_LOCK_S: Final = 60
+_TREE_KEPT_S: Final = 24 * 3600
 _LEFT_OUT: Final = (".git", ".windlass/out", ".windlass/state")
 
 
@@ -55,7 +56,7 @@ class Mirror:
         tree = self._trees / sha
         if tree.exists():
             with contextlib.suppress(FileNotFoundError):
-                os.utime(tree)  # in use: pruned last
+                os.utime(tree)  # in use: not to be forgotten
                 return tree
 
         def write(target: Path) -> None:
@@ -69,14 +70,14 @@ class Mirror:
         with self._lock():
             if not tree.exists():
                 _make_whole(tree, write)
+                os.utime(tree)
+                self._forget_trees(now=tree.stat().st_mtime)
         return tree
 
-    def prune(self, *, keep: int) -> None:
-        """Remove all but the trees used last. Not while jobs are being set up from this mirror."""
-        with self._lock():
-            trees = [entry for entry in _entries(self._trees) if entry.is_dir()]
-            trees.sort(key=lambda tree: tree.stat().st_mtime, reverse=True)
-            for tree in trees[keep:]:
+    def _forget_trees(self, *, now: float) -> None:
+        """Remove what nobody has used for a day: to copy one takes minutes, and it can be made again."""
+        for tree in self._trees.iterdir():
+            if now - tree.stat().st_mtime > _TREE_KEPT_S:
                 remove_tree(tree)
 
     def update_note(self, sha: str, change: Callable[[str | None], str]) -> str:
@@ -192,7 +193,3 @@ def _full_disk_told() -> Iterator[None]:
             ) from error
         remedy = "check the rights and the space of the storage folder"
         raise OperatorError(f"a job's files cannot be laid out: {error}", remedy=remedy) from error
-
-
-def _entries(folder: Path) -> list[Path]:
-    return list(folder.iterdir()) if folder.exists() else []

@@ -31,18 +31,6 @@ def dependants(needs: Needs) -> dict[str, tuple[str, ...]]:
     return {job: tuple(names) for job, names in found.items()}
 
 
-def closure(needs: Needs, jobs: Sequence[str]) -> frozenset[str]:
-    """These jobs and all that they need, directly or not."""
-    found = set(jobs)
-    todo = list(jobs)
-    while todo:
-        for need in needs.get(todo.pop(), ()):
-            if need not in found and need in needs:
-                found.add(need)
-                todo.append(need)
-    return frozenset(found)
-
-
 def cycles(needs: Needs) -> Iterator[tuple[str, ...]]:
     """One cycle of each knot of jobs that wait for each other: (a, b, c) where a needs b needs c needs a."""
     stuck = dict.fromkeys(needs)

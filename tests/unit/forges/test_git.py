@@ -7,7 +7,7 @@ import pytest
 from windlass_registry.errors import AuthorError, OperatorError, UpstreamError
 from windlass_runner.forges.git import Git
 from windlass_runner.forges.git_errors import explain, without_credentials
-from windlass_runner.forges.local_refs import local_path, refs_stamp
+from windlass_runner.forges.local_refs import local_path
 from windlass_runner.forges.notes import NOTES_REF, fetch_note, update_note
 
 ENVIRONMENT = {"PATH": os.environ["PATH"], "HOME": "/nonexistent"}
@@ -163,7 +163,6 @@ def test_changed_paths(git: Git, mirror: Path, origin: Repository) -> None:
     assert git.changed_paths(mirror, None, second) == ("c", "d/ü b")
     assert git.changed_paths(mirror, "0" * 40, first) == ("a", "d/ü b")
     assert git.changed_paths(mirror, "1" * 40, second) == ("c", "d/ü b")
-    assert git.merge_base(mirror, first, second) == first
 
 
 def test_workflow_files_are_read_from_objects(git: Git, mirror: Path, origin: Repository) -> None:
@@ -243,7 +242,6 @@ def test_nothing_that_a_working_tree_holds_is_started(git: Git, origin: Reposito
         origin.call("config", key, str(trap))
     assert git.top_level(origin.clone) == origin.clone
     assert git.working_files(origin.clone) == ("a",)
-    assert not git.is_dirty(origin.clone)
     assert not (tmp_path / "sprung").exists()
 
 
@@ -252,7 +250,6 @@ def test_working_files_are_tracked_or_not_ignored(git: Git, origin: Repository) 
     (origin.clone / "new é").write_text("")
     (origin.clone / "x.log").write_text("")
     assert set(git.working_files(origin.clone)) == {".gitignore", "kept", "new é"}
-    assert git.is_dirty(origin.clone)
 
 
 def test_a_folder_outside_any_repository_has_no_top_level(git: Git, tmp_path: Path) -> None:
@@ -277,23 +274,6 @@ def test_git_that_hangs_is_ended(tmp_path: Path) -> None:
     git = Git(environment={"PATH": f"{tmp_path}:{os.environ['PATH']}"}, network_timeout_s=0.2)
     with pytest.raises(UpstreamError, match="within"):
         git.ls_remote("file:///x")
-
-
-def test_the_stamp_of_local_refs_changes_with_every_push_but_not_with_notes(
-    git: Git, mirror: Path, origin: Repository
-) -> None:
-    place = local_path(origin.url)
-    assert place == origin.bare
-    stamps = [refs_stamp(place)]
-    for branch in ("main", "feature/deep", "main"):
-        sha = origin.push({"a": branch}, branch=branch)
-        stamps.append(refs_stamp(place))
-    assert len(set(stamps)) == 4
-    git.fetch_commit(mirror, origin.url, ref="refs/heads/main", sha=sha)
-    update_note(git, mirror, origin.url, sha, lambda old: "note")
-    assert refs_stamp(place) == stamps[-1]
-    origin.call("pack-refs", "--all", at=origin.bare)
-    assert refs_stamp(place) != stamps[-1]
 
 
 def test_an_address_elsewhere_has_no_local_path() -> None:

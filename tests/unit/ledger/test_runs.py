@@ -259,14 +259,6 @@ def test_the_runs_of_a_commit_come_newest_first(ledger: Ledger) -> None:
     assert [run.id for run in ledger.runs.of_commit("digits", "a" * 40)] == ids[::-1]
 
 
-def test_a_group_holds_the_unfinished_runs_of_one_repository(ledger: Ledger) -> None:
-    ids = [create(ledger, at=float(n), group="deploy") for n in range(3)]
-    create(ledger, group="deploy", repository="other")
-    create(ledger)
-    ledger.runs.record(ids[1], run=RunUpdate(state="cancelled"), at=9.0)
-    assert [run.id for run in ledger.runs.in_group("digits", "deploy")] == [ids[0], ids[2]]
-
-
 def test_events_are_read_on_from_a_cursor(ledger: Ledger) -> None:
     first, second = create(ledger), create(ledger)
     drafts = [EventDraft(kind=f"k{n}", job_key="fit", data={"n": n}) for n in range(5)]

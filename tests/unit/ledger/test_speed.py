@@ -51,7 +51,6 @@ def use_everything(ledger: Ledger) -> None:
     ledger.runs.list(repository="digits", workflow="train", before=run_id)
     ledger.runs.list(state="running")
     ledger.runs.of_commit("digits", "a" * 40)
-    ledger.runs.in_group("digits", "g")
     ledger.events.after(0)
     ledger.events.after(0, run_id=run_id)
     ledger.events.last()

@@ -3,7 +3,6 @@ from pathlib import Path
 
 import pytest
 
-from windlass_runner.run.expectations import check_expectation, parse_expectation
 from windlass_runner.run.metrics import Metric, MetricsTail, MetricSummary, parse_metric, summarise
 
 
@@ -78,40 +77,3 @@ def test_a_summary_goes_on_from_an_earlier_one() -> None:
         "loss": MetricSummary(last=2, least=1, greatest=3, count=3, step=2),
         "acc": MetricSummary(last=0.5, least=0.5, greatest=0.5, count=1),
     }
-
-
-@pytest.mark.parametrize(
-    ("text", "value", "base", "holds"),
-    [
-        (">= 0.9", 0.9, None, [True]),
-        (">= 90%", 0.89, None, [False]),
-        ("< -1e-3", -0.5, None, [True]),
-        ("= 1", 1.0, None, [True]),
-        ("!= 1", 1.0, None, [False]),
-        (">= base", 0.8, 0.8, [True]),
-        (">= base - 0.5%", 0.796, 0.8, [True]),
-        (">= base - 0.5%", 0.7959, 0.8, [False]),
-        ("<= base + 50%", -1.0, -2.0, [True]),
-        ("< base+0.02", 0.42, 0.41, [True]),
-        (">= base", 0.8, None, [None]),
-        ("> 0.5, >= base - 1%", 0.6, None, [True, None]),
-        ("> 0.5", None, None, [False]),
-    ],
-)
-def test_expectations(text: str, value: float | None, base: float | None, holds: list[bool | None]) -> None:
-    found = check_expectation("accuracy", parse_expectation(text), value=value, base=base)
-    assert [finding.holds for finding in found] == holds
-    assert all("accuracy" in str(finding) for finding in found)
-
-
-@pytest.mark.parametrize(
-    "text", ["", "0.9", ">= bass", ">= 0.9,", ">> 1", ">= base * 2", ">= nan", "base > 1"]
-)
-def test_what_is_no_expectation_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is not a condition"):
-        parse_expectation(text)
-
-
-def test_a_broken_expectation_is_told_with_its_figures() -> None:
-    (finding,) = check_expectation("accuracy", parse_expectation(">= base - 0.5%"), value=0.7, base=0.8)
-    assert str(finding) == "accuracy = 0.7: expected >= base - 0.5% (here 0.796)"

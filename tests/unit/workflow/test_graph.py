@@ -34,9 +34,8 @@ def test_a_chain_of_ten_thousand_needs_no_deep_stack() -> None:
     assert [len(cycle) for cycle in graph.cycles(needs)] == [10_001]
 
 
-def test_a_closure_holds_all_that_is_needed() -> None:
+def test_dependants_are_those_that_need_a_job_directly() -> None:
     needs = {"a": [], "b": ["a"], "c": ["b"], "d": []}
-    assert graph.closure(needs, ["c"]) == {"a", "b", "c"}
     assert graph.dependants(needs) == {"a": ("b",), "b": ("c",), "c": (), "d": ()}
 
 

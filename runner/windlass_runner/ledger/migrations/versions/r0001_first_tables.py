@@ -54,14 +54,6 @@ def _make_runs() -> None:
         sa.UniqueConstraint("key"),
     )
     op.create_index("runs_by_commit", "runs", ["repository", "sha", "id"], unique=False)
-    op.create_index(
-        "runs_by_group",
-        "runs",
-        ["repository", "concurrency_group", "state"],
-        unique=False,
-        sqlite_where=sa.text("concurrency_group IS NOT NULL"),
-        postgresql_where=sa.text("concurrency_group IS NOT NULL"),
-    )
     op.create_index("runs_by_repository", "runs", ["repository", "id"], unique=False)
     op.create_index("runs_by_state", "runs", ["state", "id"], unique=False)
     op.create_index("runs_by_workflow", "runs", ["repository", "workflow", "id"], unique=False)
