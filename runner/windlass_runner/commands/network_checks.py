@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import http.client
+import json
 import socket
 from collections.abc import Mapping
-from typing import Literal
+from http import HTTPStatus
+from typing import Final, Literal
 
 from windlass_registry.errors import WindlassError
 from windlass_runner.commands.checks import Check
+from windlass_runner.commands.paint import tame
 from windlass_runner.daemon.settings import RepositorySettings, ServerSettings, Settings
+
+_LONGEST_HEALTH_BYTES: Final = 4 * 1024 * 1024
 
 
 def check_listen(server: ServerSettings) -> Check:
@@ -34,19 +39,21 @@ def check_listen(server: ServerSettings) -> Check:
         return Check(name="port", state="fail", text=text, remedy=remedy)
 
 
-def _health(server: ServerSettings) -> tuple[Literal["ok", "warn"], str] | None:
+def _health(server: ServerSettings) -> tuple[Literal["ok", "warn", "fail"], str] | None:
+    """What a daemon says of itself there; None where none answers."""
     connection = http.client.HTTPConnection(server.host, server.port, timeout=5)
     try:
         connection.request("GET", "/healthz")
         answer = connection.getresponse()
-        answer.read()
-    except (OSError, http.client.HTTPException):
+        told = json.loads(answer.read(_LONGEST_HEALTH_BYTES))
+        problems = [tame(str(problem)) for problem in told["problems"]]
+    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
         return None
     finally:
         connection.close()
-    if answer.status == 200:
-        return "ok", "the daemon answers"
-    return ("warn", f"the daemon says it is not well (status {answer.status})")
+    if answer.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        return "fail", "the daemon takes nothing in: " + "; ".join(problems)
+    return ("warn", "the daemon says: " + "; ".join(problems)) if problems else ("ok", "the daemon answers")
 
 
 def check_address(settings: Settings) -> Check:

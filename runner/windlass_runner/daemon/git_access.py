@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from windlass_registry.errors import OperatorError
+from windlass_runner.daemon.storage_files import keep_text
 from windlass_runner.forges.local_refs import local_path
 
 
@@ -15,7 +15,7 @@ def git_environment(environ: Mapping[str, str], *, root: Path, urls: Iterable[st
     that the settings name may be read whoever owns it (git asks for that since CVE-2022-24765).
 
     Raises:
-        OperatorError: the storage cannot be written.
+        StorageUnwritable
     """
     path = root / "gitconfig"
     lines = [f"[include]\n\tpath = {json.dumps(included)}\n" for included in _own_files(environ)]
@@ -23,12 +23,7 @@ def git_environment(environ: Mapping[str, str], *, root: Path, urls: Iterable[st
         folder = _folder(url)
         if folder is not None:
             lines += [f"[safe]\n\tdirectory = {json.dumps(name, ensure_ascii=False)}\n" for name in folder]
-    try:
-        path.write_text("".join(lines), encoding="utf-8")
-    except OSError as error:
-        raise OperatorError(
-            f"the storage {root} cannot be written: {error.strerror}", remedy="free some disk space"
-        ) from error
+    keep_text(path, "".join(lines))
     return {**environ, "GIT_CONFIG_GLOBAL": str(path)}
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from windlass_registry.errors import OperatorError, WindlassError
 from windlass_runner.daemon.settings import HostSettings, Settings
+from windlass_runner.daemon.storage_files import keep_text
 from windlass_runner.engines.base import Engine
 from windlass_runner.run.storage import Storage
 
@@ -36,7 +37,7 @@ def check_supported(settings: Settings) -> None:
 
 
 def open_engine(host: HostSettings, storage: Storage, environ: Mapping[str, str]) -> Engine:
-    """The host's engine; it need not answer yet."""
+    """The host's engine; it need not answer yet. Raises StorageUnwritable."""
     if host.engine == "process":
         from windlass_runner.engines.process import ProcessEngine
 
@@ -56,9 +57,7 @@ def instance_id(root: Path) -> str:
         return path.read_text().strip()
     except FileNotFoundError:
         fresh = uuid.uuid4().hex
-        partial = path.with_suffix(".new")
-        partial.write_text(fresh)
-        partial.rename(path)
+        keep_text(path, fresh)
         return fresh
 
 

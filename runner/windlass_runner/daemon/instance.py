@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from windlass_registry.errors import OperatorError
+from windlass_runner.daemon.storage_files import unwritable
 
 LOCK_NAME: Final = "daemon.lock"
 
@@ -19,17 +20,15 @@ def sole_instance(root: Path) -> Iterator[None]:
     """Hold the storage for this process.
 
     Raises:
-        OperatorError: another daemon holds it, or the folder cannot be written.
+        StorageUnwritable: the folder cannot be made or written.
+        OperatorError: another daemon holds it.
     """
     path = root / LOCK_NAME
     try:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)  # logs, outputs, what jobs left: nobody else's
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
-        raise OperatorError(
-            f"the storage {root} cannot be written: {error.strerror}",
-            remedy="set [storage] path to a folder of this user",
-        ) from error
+        raise unwritable(root, error) from error
     try:
         _lock(descriptor, root)
         yield
@@ -47,5 +46,8 @@ def _lock(descriptor: int, root: Path) -> None:
             f"another daemon{whose} works on the storage {root}",
             remedy="stop it first, or give this one another [storage] path",
         ) from error
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    try:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    except OSError as error:
+        raise unwritable(root, error) from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Final
 
 from windlass_registry.errors import WindlassError
@@ -76,8 +77,9 @@ class Posting:
         """Post what is due as far as that is possible in the time, then stop."""
         deadline = self._clock() + timeout_s
         finished = threading.Event()
-        while self._clock() < deadline and self.turn() is not None and not finished.wait(0.02):
-            continue
+        with suppress(WindlassError):  # without a ledger nothing is known to be due: it stays there
+            while self._clock() < deadline and self.turn() is not None and not finished.wait(0.02):
+                continue
         self._writers.shutdown(wait=False, cancel_futures=True)
 
     def _next_turn_s(self, now: float, *, has_due: bool) -> float | None:

@@ -7,12 +7,15 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import version
 from typing import Final
 
 import uvicorn
 
 from windlass_registry.errors import OperatorError
+from windlass_runner.daemon.host import check_supported
 from windlass_runner.daemon.journal import Journal
+from windlass_runner.daemon.opening import Opening
 from windlass_runner.daemon.settings import ServerSettings, Settings
 from windlass_runner.daemon.wiring import wire
 from windlass_runner.web.app import make_app
@@ -29,25 +32,26 @@ def serve(
     ready: Callable[[str], None],
     stopping: threading.Event,
 ) -> None:
-    """Run the daemon until `stopping` is set. `ready` is called with its address once it listens.
+    """Run the daemon until `stopping` is set. `ready` is called with its address once it listens: when it
+    has begun, or waits for what keeps it from that.
 
     Raises:
-        OperatorError: it cannot begin.
+        OperatorError: it cannot begin, and no waiting mends that.
     """
+    check_supported(settings)
+    opening = Opening(lambda: wire(settings, environ), version=version("windlass"))
     with listen(settings.server) as listener:
         address = address_of(listener)
-        daemon = wire(settings, environ)
         try:
-            daemon.start()
-            app = make_app(receive_git=daemon.webhooks.receive_git, health=daemon.health.answer)
-            with _serving(app, listener):
+            opening.attempt()
+            with _serving(make_app(receive_git=opening.receive_git, health=opening.health), listener):
                 Journal("server").info("server.listens", address=address)
                 ready(address)
                 while not stopping.wait(_LOOK_S):  # a signal may reach another thread and wake nobody
-                    continue
+                    opening.attempt()
                 Journal("server").info("server.stops")
         finally:
-            daemon.stop()
+            opening.close()
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from pathlib import Path
 from windlass_registry.store import Store
 from windlass_runner.daemon.git_access import git_environment
 from windlass_runner.daemon.health import Health, RepositoryHealth
-from windlass_runner.daemon.host import EngineHealth, check_supported, open_engine
+from windlass_runner.daemon.host import EngineHealth, open_engine
 from windlass_runner.daemon.instance import sole_instance
 from windlass_runner.daemon.intake import Intake
 from windlass_runner.daemon.journal import Journal
@@ -87,30 +87,34 @@ def wire(
     """Make a daemon, not yet started. `engine`: that one in place of the settings' (for tests).
 
     Raises:
-        OperatorError: the storage is held by another daemon or cannot be written, the settings name
-            what has no engine yet.
+        StorageUnwritable, and all that a `Ledger` raises: it cannot be now.
+        OperatorError: another daemon holds the storage.
     """
-    check_supported(settings)
-    with ExitStack() as exits:
+    exits = ExitStack()
+    try:
         storage = Storage(settings.storage.path)
         exits.enter_context(sole_instance(storage.root))
+        urls = [repository.url for repository in settings.repositories]
+        git = Git(environment=git_environment(environ, root=storage.root, urls=urls))
         ledger = Ledger.open(settings.storage.database or storage.ledger)
         exits.callback(ledger.close)
         host = engine or open_engine(settings.hosts[0], storage, environ)
         exits.callback(host.close)
-        return _join(settings, environ, storage, ledger, host, exits.pop_all())
+        return _join(settings, environ, storage, git, ledger, host, exits)
+    except BaseException:
+        exits.close()
+        raise
 
 
 def _join(
     settings: Settings,
     environ: Mapping[str, str],
     storage: Storage,
+    git: Git,
     ledger: Ledger,
     engine: Engine,
     exits: ExitStack,
 ) -> Daemon:
-    urls = [repository.url for repository in settings.repositories]
-    git = Git(environment=git_environment(environ, root=storage.root, urls=urls))
     clock = time.time
     mirror_of = lru_cache(maxsize=None)(lambda url: Mirror(git, storage.root, url))
     packages = Store(storage.packages)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
 from typing import Any, Final
 
 from starlette.applications import Starlette
@@ -15,6 +16,7 @@ from starlette.routing import Route
 LARGEST_BODY_BYTES: Final = 25 * 1024 * 1024
 """GitHub's own limit for what it sends (https://docs.github.com/en/webhooks)."""
 BODY_TIMEOUT_S: Final = 30.0
+RETRY_AFTER_S: Final = 5
 
 Reply = tuple[int, dict[str, Any]]
 Receive = Callable[[Mapping[str, str], bytes], Reply]
@@ -47,7 +49,8 @@ def _hook(receive: Receive) -> Callable[[Request], Awaitable[Response]]:
         if body is None:
             return _closing(413, f"more than {LARGEST_BODY_BYTES:,} bytes")
         status, data = await run_in_threadpool(receive, dict(request.headers), body)
-        return JSONResponse(data, status)
+        later = {"Retry-After": str(RETRY_AFTER_S)} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
+        return JSONResponse(data, status, headers=later)
 
     return hook
 
