@@ -11,7 +11,7 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -30,22 +30,13 @@ class SharedFolder:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def make_folder(self, name: str) -> None:
-        """A folder that everybody may write to; one that is there is opened up."""
+    def make_folder(self, name: str, files: Sequence[str] = ()) -> None:
+        """A folder, and files in it, that everybody may write to. What is there is opened up, and keeps
+        what it says. Without a name: this folder."""
         with self._opened(name) as descriptor:
-            _open_up(descriptor, 0o777)
-
-    def touch(self, name: str) -> None:
-        """A file that everybody may write to; one that is there keeps what it says."""
-        folder, _, last = name.rpartition("/")
-        with self._opened(folder) as parent:
-            descriptor = os.open(last, _FILE, 0o666, dir_fd=parent)
-            try:
-                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                    raise OSError(errno.EEXIST, "the job has put something there that is no file", name)
-                _open_up(descriptor, 0o666)
-            finally:
-                os.close(descriptor)
+            _open_up(descriptor, 0o777, os.fstat(descriptor))
+            for file in files:
+                _touch(file, descriptor)
 
     def write(self, name: str, content: bytes, *, mode: int = 0o644) -> None:
         """A new file in place of whatever was there. It appears whole or not at all."""
@@ -76,6 +67,17 @@ class SharedFolder:
             os.close(descriptor)
 
 
-def _open_up(descriptor: int, mode: int) -> None:
-    if stat.S_IMODE(os.fstat(descriptor).st_mode) != mode:
+def _touch(name: str, folder: int) -> None:
+    descriptor = os.open(name, _FILE, 0o666, dir_fd=folder)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EEXIST, "the job has put something there that is no file", name)
+        _open_up(descriptor, 0o666, status)
+    finally:
+        os.close(descriptor)
+
+
+def _open_up(descriptor: int, mode: int, status: os.stat_result) -> None:
+    if stat.S_IMODE(status.st_mode) != mode:
         os.fchmod(descriptor, mode)

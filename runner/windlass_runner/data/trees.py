@@ -16,7 +16,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 _FICLONE: Final = 0x40049409
 _SMALL: Final = 64
@@ -32,8 +32,9 @@ class PlainRead:
     is_missing: bool = False
 
 
-def open_plain(path: Path) -> BinaryIO | None:
-    """Open a file that a job could have replaced by anything; None where it is no plain file.
+def open_plain(path: Path) -> tuple[int, int] | None:
+    """A file that a job could have replaced by anything: its descriptor, to be closed, and its size in
+    bytes. None where it is no plain file.
 
     Raises:
         OSError: it is not there, or cannot be opened.
@@ -44,27 +45,30 @@ def open_plain(path: Path) -> BinaryIO | None:
         if error.errno in (errno.ELOOP, errno.ENXIO):  # a link; a socket
             return None
         raise
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
         os.close(descriptor)
         return None
-    return os.fdopen(descriptor, "rb")
+    return descriptor, status.st_size
 
 
 def read_plain(path: Path, *, limit_bytes: int) -> PlainRead:
     """Read a small file of a job's; what stands in the way is a value."""
     try:
-        file = open_plain(path)
+        found = open_plain(path)
     except FileNotFoundError:
         return PlainRead(is_missing=True)
     except OSError as error:
         return PlainRead(problem=f"it cannot be read ({error.strerror})")
-    if file is None:
+    if found is None:
         return PlainRead(problem="it is not a plain file")
-    with file:
-        content = file.read(limit_bytes + 1)
-    if len(content) > limit_bytes:
-        return PlainRead(problem=f"it has more than {limit_bytes:,} bytes")
-    return PlainRead(content=content)
+    descriptor, size = found
+    try:
+        if size > limit_bytes:
+            return PlainRead(problem=f"it has more than {limit_bytes:,} bytes")
+        return PlainRead(content=os.read(descriptor, size) if size else b"")
+    finally:
+        os.close(descriptor)
 
 
 def copy_tree(source: Path, target: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import posixpath
 import threading
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ from windlass_runner.engines.base import (
     ContainerExit,
     ContainerSpec,
     Engine,
+    EngineUnavailable,
     HealthCheck,
     HostFull,
     Lane,
@@ -26,10 +28,11 @@ from windlass_runner.run.logs import JobLog, LogStream
 from windlass_runner.run.scratch import WORKSPACE, AttemptFolders
 from windlass_runner.run.session import Session, SessionEnded, driver_command, write_driver, write_step
 from windlass_runner.run.steps import ReadyStep, StepFiles
+from windlass_runner.run.stopping import GRACE_S, Stopping
 from windlass_runner.workflow.model import Service
 
-GRACE_S: Final = 10.0
-StopReason = Literal["cancelled", "timeout"]
+_STOPPED: Final = 143
+"""The exit code of a step that was stopped before it began: as if by SIGTERM."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +106,15 @@ def working_directory(step: ReadyStep) -> str:
     return posixpath.normpath(posixpath.join(WORKSPACE, step.command.working_directory or ""))
 
 
+@dataclass(slots=True, kw_only=True)
+class _Running:
+    """The step that runs now, and what ends it."""
+
+    number: int
+    end: Callable[[], None]
+    is_ending: bool = False
+
+
 class AttemptHost:
     """The `StepHost` of one attempt. `stop` may come from any thread; the rest belongs to one."""
 
@@ -113,6 +125,7 @@ class AttemptHost:
         *,
         folders: AttemptFolders,
         log: JobLog,
+        stopping: Stopping,
         read_files: Callable[[ReadyStep], StepFiles],
         on_output: Callable[[], None],
         left: tuple[Container, ...] = (),
@@ -130,7 +143,11 @@ class AttemptHost:
         self._lock = threading.Lock()
         self._containers: list[Container] = list(left)
         self._waiting: Container | None = None
-        self._stopping: StopReason | None = None
+        self._stopping = stopping
+        self._running: _Running | None = None
+        self._end_of_time: threading.Timer | None = None
+        self.is_overdue = False
+        """The steps that followed a stop took too long, and were ended."""
         self.exit: ContainerExit | None = None
         self.log_problem: HostFull | None = None
 
@@ -139,18 +156,24 @@ class AttemptHost:
     def run(self, step: ReadyStep, *, path_additions: tuple[str, ...]) -> int:
         """Run one command in the container that is its own, or in the session."""
         self._make_command_files(step)
-        if self._frame.is_single:
-            return self._run_alone(step, self._frame.name)
-        if step.command.has_own_container or step.command.image not in ("", self._frame.image):
-            return self._run_alone(step, f"{self._frame.name}-s{step.number}")
-        return self._run_in_session(step, path_additions)
+        try:
+            if self._frame.is_single:
+                return self._run_alone(step, self._frame.name)
+            if step.command.has_own_container or step.command.image not in ("", self._frame.image):
+                return self._run_alone(step, f"{self._frame.name}-s{step.number}")
+            return self._run_in_session(step, path_additions)
+        finally:
+            self._running = None
 
     def files(self, step: ReadyStep) -> StepFiles:
         """What the step left in its command files."""
         return self._read_files(step)
 
-    def is_cancelled(self) -> bool:
-        return self._stopping is not None
+    def enter(self, number: int) -> bool:
+        return self._stopping.enter(number)
+
+    def was_stopped(self, number: int) -> bool:
+        return self._stopping.has_met(number)
 
     def say(self, text: str, *, step: str, kind: Literal["system", "error"] = "system") -> None:
         self._log.system(text, step=step, kind=kind)
@@ -182,31 +205,61 @@ class AttemptHost:
             started.append((service, container))
         for service, container in started:
             wait_s = (service.health_interval_s + service.health_timeout_s) * service.health_retries
-            if self._stopping is None and not container.wait_healthy(timeout_s=wait_s):
+            is_healthy = self._stopping.stop is not None or container.wait_healthy(timeout_s=wait_s)
+            if not is_healthy and self._stopping.stop is None:
                 raise OperatorError(
                     f"service '{service.name}' ({service.image}) did not become healthy",
                     remedy="look at its health command, or give it more retries",
                 )
 
-    def stop(self, reason: StopReason) -> None:
-        """End what runs: SIGTERM, a grace period, SIGKILL. The first reason counts."""
+    def stop(self) -> None:
+        """Carry out the stop that was asked for, behind: the step that runs gets SIGTERM, a grace period
+        and SIGKILL; the steps after it end when their time is over. By force, all end at once. Idempotent."""
         with self._lock:
-            self._stopping = self._stopping or reason
+            if self._end_of_time is None:
+                self._end_of_time = _timer(self._stopping.left_s(), self._end_overdue)
+        if self._stopping.is_forced or not self._has_begun:
+            _behind(self._end_all)
+        else:
+            self._end_if_met()
+
+    def _end_overdue(self) -> None:
+        self.is_overdue = True
+        self._stopping.force()
+        self._end_all()
+
+    def _end_all(self) -> None:
+        """End what runs, services and all. Before the first step there are only they, and wait to be ready."""
+        with self._lock:
             containers = list(self._containers)
         for container in reversed(containers):
-            container.stop(grace_s=GRACE_S)
+            container.stop(grace_s=0)
+
+    def _end_if_met(self) -> None:
+        """End the step that runs, once, where it is the one that the stop has met."""
+        with self._lock:
+            running = self._running
+            if running is None or running.is_ending or not self._stopping.has_met(running.number):
+                return
+            running.is_ending = True
+        _behind(running.end)
+
+    def _begin(self, number: int, end: Callable[[], None]) -> None:
+        """A step begins, and `end` ends it; at once, where the stop came before that could be done."""
+        with self._lock:
+            self._running = _Running(number=number, end=end)
+        self._end_if_met()
 
     def end_session(self) -> None:
         """End what the steps left running: from here on nobody writes to the job's folders."""
         if self._session is not None:
             self._session.end()
 
-    @property
-    def stop_reason(self) -> StopReason | None:
-        return self._stopping
-
     def let_go(self) -> tuple[Container, ...]:
         """Stop talking to the containers, and leave them as they are."""
+        with self._lock:
+            if self._end_of_time is not None:
+                self._end_of_time.cancel()
         if self._session is not None:
             self._session.close()
             self._session = None
@@ -223,10 +276,7 @@ class AttemptHost:
     # -- how -------------------------------------------------------------------------------------
 
     def _make_command_files(self, step: ReadyStep) -> None:
-        control = SharedFolder(self._folders.control)
-        control.make_folder(f"steps/{step.number}")
-        for name in COMMAND_FILES:
-            control.touch(f"steps/{step.number}/{name}")
+        SharedFolder(self._folders.control).make_folder(f"steps/{step.number}", COMMAND_FILES)
 
     def _adopt(self, spec: ContainerSpec) -> Container:
         container, self._waiting = self._waiting, None
@@ -238,10 +288,10 @@ class AttemptHost:
 
     def _run_alone(self, step: ReadyStep, name: str) -> int:
         container = self._adopt(self._frame.spec(step, name=name))
-        if self._stopping is not None:
-            return 143
+        if self._stopping.has_met(step.number) and container.state() == "created":
+            return _STOPPED
         container.start()
-        self._stop_if_asked(container)
+        self._begin(step.number, lambda: container.stop(grace_s=GRACE_S))
         stream = self._log.stream(name.removeprefix(self._frame.name), step=step.path)
         for chunk in container.logs():
             self._write(stream, chunk)
@@ -250,8 +300,9 @@ class AttemptHost:
         return self.exit.code
 
     def _run_in_session(self, step: ReadyStep, path_additions: tuple[str, ...]) -> int:
-        if self._stopping is not None:
-            return 143
+        is_met = self._stopping.has_met(step.number)
+        if is_met and self._session is None and self._engine.find(self._frame.name) is None:
+            return _STOPPED
         write_step(
             self._folders,
             step.number,
@@ -263,6 +314,7 @@ class AttemptHost:
         )
         session, stream = self._open_session()
         stream.step = step.path
+        self._begin(step.number, lambda: session.stop_step(step.number, grace_s=GRACE_S))
         try:
             return session.run(step.number)
         except SessionEnded:
@@ -283,14 +335,8 @@ class AttemptHost:
                 container,
                 self._folders,
                 write=lambda chunk: self._write(stream, chunk),
-                on_start=self._stop_if_asked,
             )
         return self._session, self._session_stream
-
-    def _stop_if_asked(self, container: Container) -> None:
-        """A stop that came before the start found nothing to stop."""
-        if self._stopping is not None:
-            container.stop(grace_s=GRACE_S)
 
     def _write(self, stream: LogStream, chunk: bytes) -> None:
         """Into the log; a full disk must not stop the draining."""
@@ -299,3 +345,20 @@ class AttemptHost:
         except HostFull as error:
             self.log_problem = error
         self._on_output()
+
+
+def _timer(delay_s: float, call: Callable[[], None]) -> threading.Timer:
+    timer = threading.Timer(delay_s, _unless_away, (call,))
+    timer.name, timer.daemon = "last-steps", True
+    timer.start()
+    return timer
+
+
+def _behind(call: Callable[[], None]) -> None:
+    threading.Thread(target=_unless_away, args=(call,), name="stop", daemon=True).start()
+
+
+def _unless_away(call: Callable[[], None]) -> None:
+    """Where the engine does not answer, whoever waits for the step meets that too, and comes back."""
+    with contextlib.suppress(EngineUnavailable):
+        call()

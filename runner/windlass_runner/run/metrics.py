@@ -107,17 +107,18 @@ class MetricsTail:
 
     def _read(self) -> bytes:
         try:
-            file = open_plain(self._path)
+            found = open_plain(self._path)
         except OSError:
             return b""
-        if file is None:
+        if found is None:
             return b""
-        with file:
-            found = os.fstat(file.fileno())
-            if found.st_size < self.offset:  # written anew, as by a second attempt of a script
+        descriptor, size = found
+        try:
+            if size < self.offset:  # written anew, as by a second attempt of a script
                 self.offset = self._line = 0
-            file.seek(self.offset)
-            return file.read(_READ_LIMIT)
+            return os.pread(descriptor, min(size - self.offset, _READ_LIMIT), self.offset)
+        finally:
+            os.close(descriptor)
 
 
 def summarise(

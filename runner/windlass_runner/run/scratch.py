@@ -58,13 +58,14 @@ class AttemptFolders:
         """Make what is missing. Anybody in a container may write there, whatever its user; and after a
         crash somebody has."""
         self.root.mkdir(parents=True, exist_ok=True)
-        for folder in (self.workspace, self.outputs, self.control, self.checkpoint):
+        for folder in (self.workspace, self.outputs, self.checkpoint):
             folder.mkdir(exist_ok=True)
             folder.chmod(0o777)
+        self.control.mkdir(exist_ok=True)
         control, outputs = SharedFolder(self.control), SharedFolder(self.outputs)
+        control.make_folder("", [self.metrics.name])
         control.make_folder("steps")
         control.make_folder("temp")
-        control.touch(self.metrics.name)
         for output in spec.outputs:
             if output.type in _MADE_AHEAD:
                 outputs.make_folder(output.name)

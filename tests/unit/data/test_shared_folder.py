@@ -32,9 +32,8 @@ def untouched(victim: Path) -> bool:
 
 
 def test_files_and_folders_are_made_with_what_leads_to_them(shared: Path) -> None:
-    SharedFolder(shared).make_folder("steps/1")
+    SharedFolder(shared).make_folder("steps/1", ["output"])
     SharedFolder(shared).write("steps/1/run", b"echo", mode=0o755)
-    SharedFolder(shared).touch("steps/1/output")
     assert (shared / "steps/1/run").read_bytes() == b"echo"
     assert stat.S_IMODE((shared / "steps/1/run").stat().st_mode) == 0o755
     assert stat.S_IMODE((shared / "steps/1").stat().st_mode) == 0o777
@@ -43,7 +42,7 @@ def test_files_and_folders_are_made_with_what_leads_to_them(shared: Path) -> Non
 
 def test_what_a_file_says_stays_when_it_is_touched_and_goes_when_it_is_written(shared: Path) -> None:
     (shared / "output").write_text("x=1\n")
-    SharedFolder(shared).touch("output")
+    SharedFolder(shared).make_folder("", ["output"])
     assert (shared / "output").read_text() == "x=1\n"
     SharedFolder(shared).write("output", b"")
     assert (shared / "output").read_text() == ""
@@ -54,7 +53,7 @@ def test_a_link_in_place_of_a_folder_is_not_followed(shared: Path, victim: Path)
     for call in (
         lambda: SharedFolder(shared).make_folder("steps"),
         lambda: SharedFolder(shared).make_folder("steps/2"),
-        lambda: SharedFolder(shared).touch("steps/shadow"),
+        lambda: SharedFolder(shared).make_folder("steps", ["shadow"]),
         lambda: SharedFolder(shared).write("steps/run", b"evil"),
     ):
         with pytest.raises(OSError, match=r"Not a directory|symbolic links"):
@@ -67,7 +66,7 @@ def test_a_link_in_place_of_a_file_is_not_followed_but_replaced_by_what_is_writt
 ) -> None:
     (shared / "output").symlink_to(victim / "shadow")
     with pytest.raises(OSError, match="symbolic links"):
-        SharedFolder(shared).touch("output")
+        SharedFolder(shared).make_folder("", ["output"])
     SharedFolder(shared).write("output", b"ours")
     assert (shared / "output").read_bytes() == b"ours"
     assert not (shared / "output").is_symlink()
@@ -83,7 +82,7 @@ def test_a_link_at_the_name_beside_is_not_followed_either(shared: Path, victim: 
 def test_a_pipe_in_place_of_a_file_is_told_and_does_not_block(shared: Path) -> None:
     os.mkfifo(shared / "output")
     with pytest.raises(OSError, match=r"No such device|no file"):
-        SharedFolder(shared).touch("output")
+        SharedFolder(shared).make_folder("", ["output"])
 
 
 def test_kept_files_lose_the_rights_of_whoever_made_them(tmp_path: Path) -> None:
