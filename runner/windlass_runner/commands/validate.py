@@ -71,7 +71,7 @@ class _Locks:
 def problems_of(file: WorkflowFile, locks: _Locks) -> tuple[Problem, ...]:
     """All that is wrong with one file, in the order of the text."""
     from windlass_runner.commands.workflow_files import load_file
-    from windlass_runner.run.prepare import look_up_actions
+    from windlass_runner.run.prepare import all_problems
     from windlass_runner.workflow.parse import inspect_workflow
 
     try:
@@ -81,14 +81,7 @@ def problems_of(file: WorkflowFile, locks: _Locks) -> tuple[Problem, ...]:
     if found.workflow is None:
         return found.problems
     pins, of_lock = locks.of(file)
-    _, misused = look_up_actions(found.workflow, root=file.root, pins=pins)
-    known = {_place(problem) for problem in found.problems if problem.severity == "error"}
-    further = [problem for problem in misused if _place(problem) not in known]
-    return (*of_lock, *sorted([*found.problems, *further], key=_place))
-
-
-def _place(problem: Problem) -> tuple[str, int, int]:
-    return (problem.path, problem.line, problem.column)
+    return (*of_lock, *all_problems(found, root=file.root, pins=pins))
 
 
 def _print(problems: list[Problem], invocation: Invocation) -> None:

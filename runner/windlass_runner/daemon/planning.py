@@ -3,17 +3,31 @@ commit's lock file, every package that it uses put into the store. Called by `da
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import yaml
+
+from windlass_registry.documents import Position, compose, merged_items
 from windlass_registry.errors import AuthorError, Problem
+from windlass_registry.lock import LockFile
 from windlass_registry.lockfile import LOCK_PATH, parse_lock
 from windlass_registry.store import Store
 from windlass_runner.daemon.pushes import Source
+from windlass_runner.daemon.workflows import FoundWorkflow
 from windlass_runner.forges.git import Git
 from windlass_runner.ledger.records import NewRun
 from windlass_runner.plan.compile import PlanOptions
+from windlass_runner.plan.model import Plan
 from windlass_runner.plan.steps import NoEngineYet
-from windlass_runner.run.prepare import new_run, plan_run, refuse_what_cannot_run
+from windlass_runner.run.prepare import (
+    Lacking,
+    all_problems,
+    new_run,
+    places_of_actions,
+    plan_run,
+    what_cannot_run,
+)
 from windlass_runner.run.workspace import Mirror
 from windlass_runner.workflow.events import Event
 from windlass_runner.workflow.model import Workflow
@@ -28,15 +42,22 @@ class CommitPlanning:
         self._packages = packages
         self._options = options
 
-    def __call__(self, parsed: ParsedWorkflow, *, event: Event, reason: str, source: Source) -> NewRun:
-        """The run of a workflow for an event. Raises AuthorError."""
-        workflow = parsed.workflow
-        written = self._git.read_file(source.objects, event.sha, LOCK_PATH)
-        pins = parse_lock(written, LOCK_PATH) if written is not None else None
-        root = _checked_out(source.mirror, event) if uses_own_actions(workflow) else Path("/nonexistent")
+    def __call__(self, found: FoundWorkflow, *, event: Event, reason: str, source: Source) -> NewRun:
+        """The run of a workflow for an event.
+
+        Raises:
+            AuthorError: the problems that `windlass validate` finds, or what keeps a valid file from running.
+        """
+        said = found.inspection.workflow
+        if said is None:
+            raise AuthorError(*found.inspection.problems)
+        pins, of_lock = self._pins(event, source)
+        root = _checked_out(source.mirror, event) if uses_own_actions(said) else Path("/nonexistent")
+        if of_lock or found.workflow is None:
+            raise AuthorError(*of_lock, *all_problems(found.inspection, root=root, pins=pins))
         try:
             plan = plan_run(
-                parsed,
+                ParsedWorkflow(workflow=found.workflow, warnings=found.inspection.problems),
                 event=event,
                 reason=reason,
                 root=root,
@@ -44,12 +65,22 @@ class CommitPlanning:
                 options=self._options,
                 packages=self._packages,
             )
-            refuse_what_cannot_run(plan)
         except NoEngineYet as error:
-            message = error.message.removeprefix(f"{workflow.path}: ")
-            problem = Problem(path=workflow.path, line=0, column=0, message=message, remedy=error.remedy)
-            raise AuthorError(problem) from error
+            raise AuthorError(_without_engine(error, found.workflow)) from error
+        except AuthorError as error:  # of its actions, or of this event: the first are told with the rest
+            problems = all_problems(found.inspection, root=root, pins=pins)
+            is_of_file = any(problem.severity == "error" for problem in problems)
+            raise AuthorError(*(problems if is_of_file else error.problems)) from error
+        if lacking := _lacking(plan, found.content):
+            raise AuthorError(*lacking)
         return new_run(plan, repository=event.repository)
+
+    def _pins(self, event: Event, source: Source) -> tuple[LockFile | None, tuple[Problem, ...]]:
+        written = self._git.read_file(source.objects, event.sha, LOCK_PATH)
+        try:
+            return (parse_lock(written, LOCK_PATH) if written is not None else None), ()
+        except AuthorError as error:
+            return None, error.problems
 
 
 def _checked_out(mirror: Mirror, event: Event) -> Path:
@@ -62,3 +93,46 @@ def uses_own_actions(workflow: Workflow) -> bool:
     jobs = workflow.jobs.values()
     named = [job.uses for job in jobs] + [step.uses for job in jobs for step in job.steps]
     return any(uses is not None and uses.startswith((".", "$/")) for uses in named)
+
+
+def _without_engine(error: NoEngineYet, workflow: Workflow) -> Problem:
+    """An action that cannot be run yet, at its `uses`; the file's, where an action's own step names it."""
+    at = places_of_actions(workflow).get(error.uses or "", Position(line=0, column=0))
+    return Problem(
+        path=workflow.path, line=at.line, column=at.column, message=error.message, remedy=error.remedy
+    )
+
+
+def _lacking(plan: Plan, content: bytes) -> list[Problem]:
+    """What the jobs ask for and no engine does yet, each at its key."""
+    found = list(what_cannot_run(plan))
+    root = compose(content, path=plan.path) if found else None
+    problems = []
+    for one in found:
+        at = _position(root, one)
+        problems.append(
+            Problem(path=plan.path, line=at.line, column=at.column, message=one.message, remedy=one.remedy)
+        )
+    return sorted(problems, key=lambda problem: (problem.line, problem.column))
+
+
+def _position(root: yaml.Node | None, lacking: Lacking) -> Position:
+    """Where the key stands at its job, or under `defaults` where the job has it from there; the nearest one
+    around it where another spelling stands for it."""
+    at_job = _walk(root, ("jobs", lacking.job_id, *lacking.keys))
+    at_defaults = _walk(root, ("defaults", *lacking.keys))
+    places = at_defaults if len(at_job) <= 2 and len(at_defaults) > 1 else at_job
+    return places[-1] if places else Position(line=0, column=0)
+
+
+def _walk(node: yaml.Node | None, keys: Sequence[str]) -> list[Position]:
+    """The places of these nested keys, as far as they are written."""
+    places = []
+    for key in keys:
+        items = merged_items(node) if isinstance(node, yaml.MappingNode) else []
+        pair = next((pair for pair in items if pair[0].value == key), None)
+        if pair is None:
+            break
+        places.append(Position.of(pair[0]))
+        node = pair[1]
+    return places

@@ -25,7 +25,6 @@ from windlass_runner.plan.model import Plan
 from windlass_runner.run.workspace import Mirror
 from windlass_runner.workflow.events import NO_COMMIT, Event
 from windlass_runner.workflow.model import PushTrigger
-from windlass_runner.workflow.parse import ParsedWorkflow
 from windlass_runner.workflow.triggers import match
 
 
@@ -39,9 +38,10 @@ class Source:
 
 
 class Planning(Protocol):
-    """Makes a run of a workflow and an event. Raises AuthorError where it cannot be planned."""
+    """Makes a run of a workflow and an event. Raises AuthorError, with all that is wrong, where it cannot
+    be planned."""
 
-    def __call__(self, parsed: ParsedWorkflow, *, event: Event, reason: str, source: Source) -> NewRun: ...
+    def __call__(self, found: FoundWorkflow, *, event: Event, reason: str, source: Source) -> NewRun: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,13 +110,10 @@ class Pushes:
 
     def draft(self, found: FoundWorkflow, event: Event, *, reason: str, source: Source) -> Drafted:
         """One workflow, planned for an event, or refused with its problems."""
-        if found.parsed is None:
-            return Drafted(run=refused_run(found, event), problems=found.problems)
         try:
-            return Drafted(run=self._plan(found.parsed, event=event, reason=reason, source=source))
+            return Drafted(run=self._plan(found, event=event, reason=reason, source=source))
         except AuthorError as error:
-            name = found.parsed.workflow.name
-            return Drafted(run=refused_run(found, event, name=name), problems=error.problems)
+            return Drafted(run=refused_run(found, event), problems=error.problems)
 
     def create(self, draft: Drafted, *, key: str | None) -> str | None:
         """Write one run down; None where there is one of that key."""
@@ -147,11 +144,11 @@ class Pushes:
         self, workflows: tuple[FoundWorkflow, ...], event: Event, source: Source
     ) -> Iterator[Drafted]:
         for found in workflows:
-            if found.parsed is None:
+            if found.workflow is None:
                 if event.branch is not None:  # its triggers cannot be known: whoever pushed must hear of it
                     yield self.draft(found, event, reason="", source=source)
                 continue
-            matched = match(found.parsed.workflow, event)
+            matched = match(found.workflow, event)
             if matched.runs:
                 yield self.draft(found, event, reason=matched.reason, source=source)
 
@@ -208,9 +205,9 @@ class Pushes:
 
 
 def _filters_paths(found: FoundWorkflow) -> bool:
-    if found.parsed is None:
+    if found.workflow is None:
         return False
-    pushes = [one for one in found.parsed.workflow.triggers if isinstance(one, PushTrigger)]
+    pushes = [one for one in found.workflow.triggers if isinstance(one, PushTrigger)]
     return any(one.filter.paths or one.filter.paths_ignore for one in pushes)
 
 
@@ -231,13 +228,12 @@ def push_payload(event: Event, commit: Commit) -> dict[str, Any]:
     }
 
 
-def refused_run(found: FoundWorkflow, event: Event, *, name: str | None = None) -> NewRun:
+def refused_run(found: FoundWorkflow, event: Event) -> NewRun:
     """The record of a workflow that cannot run: no jobs, only what is wrong with it."""
-    called = name or found.stem
     plan = Plan(
-        workflow=called,
+        workflow=found.name,
         path=found.path,
-        run_name=called,
+        run_name=found.name,
         event=event,
         reason="the workflow cannot run",
         inputs={},
@@ -249,11 +245,11 @@ def refused_run(found: FoundWorkflow, event: Event, *, name: str | None = None) 
         repository=event.repository,
         ref=event.ref,
         sha=event.sha,
-        workflow=called,
+        workflow=found.name,
         workflow_path=found.path,
         plan=dumps(plan),
         event=dumps(event),
-        name=called,
+        name=found.name,
         jobs=(),
     )
 

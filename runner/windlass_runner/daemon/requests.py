@@ -122,7 +122,7 @@ class Requested:
             inputs=inputs,
             payload={"inputs": inputs, "ref": ref, "workflow": found.path},
         )
-        reason = match(found.parsed.workflow, event).reason if found.parsed else ""
+        reason = match(found.workflow, event).reason if found.workflow is not None else ""
         source = Source(mirror=mirror, objects=mirror.path)
         draft = self._pushes.draft(found, event, reason=reason, source=source)
         if draft.problems:
@@ -178,7 +178,7 @@ class Requested:
         called = [workflow for workflow in found if workflow.is_called(name)]
         if called:
             return called[0]
-        known = [workflow.stem for workflow in found]
+        known = [workflow.name for workflow in found]
         problem = Problem(
             path=name, line=0, column=0, message="no such workflow", remedy=did_you_mean(name, known)
         )

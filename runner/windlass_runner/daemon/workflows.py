@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from windlass_registry.errors import AuthorError, Problem
+from windlass_registry.errors import Problem
 from windlass_runner.forges.git import Git, TreeEntry
-from windlass_runner.workflow.parse import ParsedWorkflow, parse_workflow
+from windlass_runner.workflow.model import Workflow
+from windlass_runner.workflow.parse import Inspection, inspect_workflow
 
 FOLDERS: Final = (".windlass/workflows", ".gradient/workflows")
 _SUFFIXES: Final = (".yaml", ".yml")
@@ -18,23 +19,27 @@ _LARGEST_BYTES: Final = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundWorkflow:
-    """One file: what it says, or what is wrong with it."""
+    """One file: what it says, and what is wrong with it."""
 
     path: str
-    parsed: ParsedWorkflow | None = None
-    problems: tuple[Problem, ...] = ()
+    content: bytes = b""
+    inspection: Inspection
 
     @property
-    def stem(self) -> str:
-        """The file's name without its ending: the workflow's name where the file cannot give one."""
-        return PurePosixPath(self.path).stem
+    def workflow(self) -> Workflow | None:
+        """What may run; None where the file is broken."""
+        return None if self.inspection.is_broken else self.inspection.workflow
+
+    @property
+    def name(self) -> str:
+        """The workflow's name; where the file cannot give one, its own without the ending."""
+        said = self.inspection.workflow
+        return said.name if said is not None else PurePosixPath(self.path).stem
 
     def is_called(self, name: str) -> bool:
         """Whether somebody means this file by its path, file name, stem or workflow name."""
-        names = {self.path, PurePosixPath(self.path).name, self.stem}
-        if self.parsed is not None:
-            names.add(self.parsed.workflow.name)
-        return name in names
+        path = PurePosixPath(self.path)
+        return name in (self.path, path.name, path.stem, self.name)
 
 
 def find_workflows(git: Git, repository: Path, sha: str) -> tuple[FoundWorkflow, ...]:
@@ -46,11 +51,15 @@ def find_workflows(git: Git, repository: Path, sha: str) -> tuple[FoundWorkflow,
     for entry in entries:
         problem = _refusal(entry) if _is_of_interest(entry) else None
         if problem is not None:
-            refused.append(FoundWorkflow(path=entry.path, problems=(problem,)))
+            inspection = Inspection(workflow=None, problems=(problem,))
+            refused.append(FoundWorkflow(path=entry.path, inspection=inspection))
         elif _is_workflow(entry):
             files.append(entry)
     contents = git.read_blobs(repository, [entry.sha for entry in files])
-    read = [_read(entry.path, content) for entry, content in zip(files, contents, strict=True)]
+    read = [
+        FoundWorkflow(path=file.path, content=content, inspection=inspect_workflow(content, path=file.path))
+        for file, content in zip(files, contents, strict=True)
+    ]
     return tuple(sorted([*read, *refused], key=lambda found: found.path))
 
 
@@ -79,10 +88,3 @@ def _refusal(entry: TreeEntry) -> Problem | None:
     else:
         return None
     return Problem(path=entry.path, line=0, column=0, message=message, remedy=remedy)
-
-
-def _read(path: str, content: bytes) -> FoundWorkflow:
-    try:
-        return FoundWorkflow(path=path, parsed=parse_workflow(content, path=path))
-    except AuthorError as error:
-        return FoundWorkflow(path=path, problems=error.problems)

@@ -30,7 +30,12 @@ _WITHOUT_TEXT = frozenset((int, float, bool, type(None), Position, ActionPin, Re
 
 
 class NoEngineYet(OperatorError):
-    """Understood, checked and planned, but this version of the runner cannot carry it out."""
+    """Understood, checked and planned, but this version of the runner cannot carry it out. `uses`: the
+    action that asks for it, as written."""
+
+    def __init__(self, message: str, *, remedy: str | None = None, uses: str | None = None) -> None:
+        super().__init__(message, remedy=remedy)
+        self.uses = uses
 
 
 def pin(action: ResolvedAction) -> ActionPin:
@@ -92,6 +97,7 @@ def _action(frame: StepFrame, uses: str, with_: Mapping[str, Value], lock: Lock)
             raise NoEngineYet(
                 f"action '{uses}' has a pre- or post-entrypoint, which this runner cannot run yet",
                 remedy="use a release of it without one",
+                uses=uses,
             )
         case DockerRuns() as runs:
             return ContainerStep(
@@ -122,6 +128,7 @@ def _action(frame: StepFrame, uses: str, with_: Mapping[str, Value], lock: Lock)
             raise NoEngineYet(
                 f"action '{uses}' is of the kind 'using: {other.using}', which this runner cannot run yet",
                 remedy="use an action of the kind docker, composite or python",
+                uses=uses,
             )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from windlass_registry.documents import Position
@@ -26,7 +26,7 @@ from windlass_runner.plan.steps import NoEngineYet
 from windlass_runner.workflow.events import Event
 from windlass_runner.workflow.lint import check_actions
 from windlass_runner.workflow.model import Workflow
-from windlass_runner.workflow.parse import ParsedWorkflow
+from windlass_runner.workflow.parse import Inspection, ParsedWorkflow
 
 
 def plan_run(
@@ -74,7 +74,7 @@ def look_up_actions(
     workflow: Workflow, *, root: Path, pins: LockFile | None
 ) -> tuple[Lock, tuple[Problem, ...]]:
     """As `resolve_actions`; what is wrong comes as values, beside what could be resolved."""
-    places = dict(reversed(list(_places(workflow))))
+    places = places_of_actions(workflow)
     problems: list[Problem] = []
     wanted = list(places)
     lock = Lock()
@@ -92,6 +92,20 @@ def look_up_actions(
     return lock, (*problems, *check_actions(workflow, manifests))
 
 
+def all_problems(found: Inspection, *, root: Path, pins: LockFile | None) -> tuple[Problem, ...]:
+    """All that is wrong with a file and with what it hands its actions, in the order of the text."""
+    if found.workflow is None:
+        return found.problems
+    _, misused = look_up_actions(found.workflow, root=root, pins=pins)
+    known = {_place(problem) for problem in found.problems if problem.severity == "error"}
+    further = [problem for problem in misused if _place(problem) not in known]
+    return tuple(sorted([*found.problems, *further], key=_place))
+
+
+def _place(problem: Problem) -> tuple[str, int, int]:
+    return (problem.path, problem.line, problem.column)
+
+
 def _resolve(uses: list[str], *, root: Path, pins: LockFile | None) -> Lock:
     def local(ref: LocalRef) -> ResolvedAction:
         return load_local(root, ref)
@@ -104,6 +118,11 @@ def _unresolved(workflow: Workflow, places: Mapping[str, Position], error: Resol
     return Problem(
         path=workflow.path, line=at.line, column=at.column, message=error.message, remedy=error.remedy
     )
+
+
+def places_of_actions(workflow: Workflow) -> dict[str, Position]:
+    """Every `uses` text and where it stands first."""
+    return dict(reversed(list(_places(workflow))))
 
 
 def _places(workflow: Workflow) -> Iterator[tuple[str, Position]]:
@@ -139,40 +158,56 @@ def new_run(
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lacking:
+    """What a job asks for that has no engine behind it yet. `keys` lead to it from the job."""
+
+    job_id: str
+    keys: tuple[str, ...]
+    message: str
+    remedy: str
+
+
 def refuse_what_cannot_run(plan: Plan) -> None:
     """What is understood, checked and planned, but has no engine behind it yet, is never passed over.
 
     Raises:
         NoEngineYet: names the job and the key.
     """
+    for lacking in what_cannot_run(plan):
+        raise NoEngineYet(f"{plan.path}: {lacking.message}", remedy=lacking.remedy)
+
+
+def what_cannot_run(plan: Plan) -> Iterator[Lacking]:
+    """All that `refuse_what_cannot_run` refuses, in the order of the jobs."""
     for spec in plan.specs.values():
-        for key, remedy in _without_engine(spec):
-            raise NoEngineYet(
-                f"{plan.path}: job '{spec.id}' asks for {key}, which this runner cannot do yet", remedy=remedy
-            )
+        for keys, what, remedy in _without_engine(spec):
+            message = f"job '{spec.id}' asks for {what}, which this runner cannot do yet"
+            yield Lacking(job_id=spec.id, keys=keys, message=message, remedy=remedy)
 
 
-def _without_engine(spec: JobSpec) -> Iterator[tuple[str, str]]:
+def _without_engine(spec: JobSpec) -> Iterator[tuple[tuple[str, ...], str, str]]:
     resources = spec.resources
     if resources.gpu is not None and resources.gpu.count:
-        yield "a GPU (`resources.gpu`)", "take it out to run on the CPU"
+        yield ("resources", "gpu"), "a GPU (`resources.gpu`)", "take it out to run on the CPU"
     if resources.labels:
-        yield "labels of a host (`resources.labels`)", "take them out: there is one host"
+        what = "labels of a host (`resources.labels`)"
+        yield ("resources", "labels"), what, "take them out: there is one host"
     if spec.expect:
-        yield "`expect`", "take it out, and compare the metrics yourself"
+        yield ("expect",), "`expect`", "take it out, and compare the metrics yourself"
     if spec.reuse is not None:
-        yield "`reuse`", "take it out: every job runs"
+        yield ("reuse",), "`reuse`", "take it out: every job runs"
     if spec.environment is not None:
-        yield f"the environment '{spec.environment}' (`environment`)", "take it out: nobody can approve yet"
+        what = f"the environment '{spec.environment}' (`environment`)"
+        yield ("environment",), what, "take it out: nobody can approve yet"
     for output in spec.outputs:
         if output.type in ("dataset", "model"):
-            yield (
-                f"an output of the type {output.type} ('{output.name}')",
-                "make it of the type volume or artifact",
-            )
+            what = f"an output of the type {output.type} ('{output.name}')"
+            yield ("outputs", output.name), what, "make it of the type volume or artifact"
     for item in spec.inputs:
         if item.type in ("dataset", "model", "volume", "artifact"):
-            yield f"an input of the type {item.type} ('{item.name}')", "take another job's output"
+            what = f"an input of the type {item.type} ('{item.name}')"
+            yield ("inputs", item.name), what, "take another job's output"
 
 
 def select_jobs(plan: Plan, wanted: frozenset[str]) -> Plan:
