@@ -15,7 +15,7 @@ from typing import Final
 from windlass_registry.errors import WindlassError
 from windlass_runner.daemon.journal import Journal
 from windlass_runner.daemon.worker import backoff_s
-from windlass_runner.forges.base import Forge, StatusNote
+from windlass_runner.forges.base import CommitStatus, Forge
 from windlass_runner.ledger.outbox import Outbox
 from windlass_runner.ledger.records import OutboxItem
 
@@ -29,14 +29,14 @@ _PACE_S: Final = 0.1
 class Posting:
     """Call `turn` from one thread; the other methods from any.
 
-    `compose` gives the text of a commit's status as it is now.
+    `compose` gives a commit's status as it is now.
     """
 
     def __init__(
         self,
         *,
         outbox: Outbox,
-        compose: Callable[[str, str], str],
+        compose: Callable[[str, str], CommitStatus],
         forge_of: Callable[[str], Forge],
         clock: Callable[[], float],
         wake_self: Callable[[], None],
@@ -114,9 +114,7 @@ class Posting:
 
     def _post(self, item: OutboxItem) -> None:
         try:
-            text = self._compose(item.repository, item.sha)
-            note = StatusNote(repository=item.repository, sha=item.sha, text=text)
-            self._forge_of(item.repository).post(note)
+            self._forge_of(item.repository).post(self._compose(item.repository, item.sha))
         except Exception as error:
             self._put_off(item, error)
             return

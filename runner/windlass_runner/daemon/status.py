@@ -1,10 +1,11 @@
-"""What the ledger knows of a commit, as the document that is posted on it. Called by `daemon.posting`."""
+"""What the ledger knows of a commit, as it is posted on it. Called by `daemon.posting`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from windlass_runner.forges.base import CommitStatus
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.records import JobRecord, RunRecord
 from windlass_runner.run.report import JobReport, OutputReport, RemarkReport, RunReport, note_text, to_note
@@ -12,13 +13,14 @@ from windlass_runner.run.report import JobReport, OutputReport, RemarkReport, Ru
 Link = Callable[[str], str | None]
 
 
-def compose_note(ledger: Ledger, repository: str, sha: str, *, url_of: Link, at: float) -> str:
+def compose_status(ledger: Ledger, repository: str, sha: str, *, url_of: Link, at: float) -> CommitStatus:
     """The status of a commit as it is now: of each workflow, its newest run."""
     newest: dict[str, RunRecord] = {}
     for run in ledger.runs.of_commit(repository, sha):
         newest.setdefault(run.workflow_path, run)
     reports = [run_report(ledger, run, url=url_of(run.id)) for run in newest.values()]
-    return note_text(to_note(reports, commit=sha, updated=at))
+    note = note_text(to_note(reports, commit=sha, updated=at))
+    return CommitStatus(repository=repository, sha=sha, checks=(), note=note)
 
 
 def run_report(ledger: Ledger, run: RunRecord, *, url: str | None) -> RunReport:

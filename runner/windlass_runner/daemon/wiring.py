@@ -24,7 +24,7 @@ from windlass_runner.daemon.pushes import Pushes
 from windlass_runner.daemon.requests import Requested
 from windlass_runner.daemon.settings import Settings
 from windlass_runner.daemon.starting import Starting, sweep
-from windlass_runner.daemon.status import compose_note
+from windlass_runner.daemon.status import compose_status
 from windlass_runner.daemon.webhooks import Webhooks
 from windlass_runner.daemon.worker import Worker
 from windlass_runner.data.trees import remove_tree
@@ -162,7 +162,7 @@ def _join(
     )
     posting = Posting(
         outbox=ledger.outbox,
-        compose=lambda repository, sha: compose_note(
+        compose=lambda repository, sha: compose_status(
             ledger, repository, sha, url_of=lambda _run_id: None, at=clock()
         ),
         forge_of=lambda _repository: forge,

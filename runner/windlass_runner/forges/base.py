@@ -1,4 +1,4 @@
-"""What hosts git repositories for people: the contract of `plain_git`, and later of GitHub and its like.
+"""What hosts git repositories for people: the contract of `plain_git`, `github` and its like.
 
 A forge turns deliveries (webhooks as received) into neutral events, without I/O, and posts a
 commit's status where its people look for it.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from windlass_registry.errors import WindlassError
 from windlass_runner.workflow.events import Event
@@ -30,23 +30,99 @@ class BadDelivery(DeliveryRefused):
     """Signed, but not what this forge sends: cut off, not JSON, a key missing."""
 
 
+CommandKind = Literal["rerun", "rerun_failed", "cancel", "test", "approve"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """What a person asks for on the forge, by a button or a comment. Whether they may is asked later."""
+
+    kind: CommandKind
+    repository: str
+    actor: str
+    """The login of who asks."""
+    sha: str | None = None
+    """The commit meant. Always there for `approve`: an approval holds for one commit only."""
+    number: int | None = None
+    """The pull request's number, where the command stands in one."""
+    run: str | None = None
+    """The run meant (a check's `external_id`); None: every run of the commit."""
+    workflow: str | None = None
+    """For `test`: the workflow's name."""
+    is_button: bool = False
+    """Asked by a button, which the forge shows only to those who may write."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedDelivery:
-    """What a delivery says. `id` is unique to it, so that the same one sent again is known."""
+    """What a delivery says. `id` is unique to it, so that the same one sent again is known. `repository`
+    is named as the forge names it (GitHub: `owner/name`); empty where it is about none."""
 
     id: str
     kind: str
     repository: str
-    events: tuple[Event, ...]
+    events: tuple[Event, ...] = ()
+    commands: tuple[Command, ...] = ()
+
+
+CheckState = Literal[
+    "queued", "waiting", "running", "success", "failure", "cancelled", "skipped", "timed_out", "neutral"
+]
+"""The state words of everywhere; a forge translates them into its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StatusNote:
-    """The status of one commit, as one JSON document."""
+class CheckAnnotation:
+    """A remark on lines of a file of the commit. `level`: notice, warning or failure."""
+
+    path: str
+    line: int
+    end_line: int
+    level: Literal["notice", "warning", "failure"]
+    message: str
+    title: str = ""
+    column: int | None = None
+    end_column: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckAction:
+    """A button on a check. GitHub takes three: label 20, description 40, identifier 20 characters."""
+
+    label: str
+    description: str
+    identifier: CommandKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One line among a commit's checks, as it stands now: of a workflow's newest run, or of one of its jobs.
+
+    `name` tells the checks of a commit apart. Texts are Markdown, of any length: a forge cuts them to its
+    own limits. Times are seconds since 1970.
+    """
+
+    name: str
+    external_id: str
+    state: CheckState
+    title: str
+    summary: str = ""
+    text: str = ""
+    url: str | None = None
+    started_at: float | None = None
+    completed_at: float | None = None
+    annotations: tuple[CheckAnnotation, ...] = ()
+    actions: tuple[CheckAction, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitStatus:
+    """How a commit stands: as checks, and as one JSON document for forges that are plain git."""
 
     repository: str
     sha: str
-    text: str
+    checks: tuple[Check, ...]
+    note: str
 
 
 class Forge(Protocol):
@@ -68,7 +144,7 @@ class Forge(Protocol):
         """
         ...
 
-    def post(self, note: StatusNote) -> None:
+    def post(self, status: CommitStatus) -> None:
         """Put the status on the commit in place of the one there. Idempotent.
 
         Raises:

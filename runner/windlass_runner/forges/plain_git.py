@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from windlass_runner.forges.base import BadDelivery, BadSignature, ParsedDelivery, StatusNote
+from windlass_runner.forges.base import BadDelivery, BadSignature, CommitStatus, ParsedDelivery
 from windlass_runner.forges.git import Git
 from windlass_runner.forges.local_refs import local_path
 from windlass_runner.forges.notes import NOTES_REF
@@ -56,13 +56,13 @@ class PlainGit:
         """See the contract."""
         return parse_delivery(headers, body, secrets)
 
-    def post(self, note: StatusNote) -> None:
+    def post(self, status: CommitStatus) -> None:
         """Write the note: into a repository on this machine at once, else through the mirror."""
-        beside = local_path(note.repository)
+        beside = local_path(status.repository)
         if beside is not None:
-            self._git.write_note(beside, NOTES_REF, note.sha, note.text, owner=_owner(beside))
+            self._git.write_note(beside, NOTES_REF, status.sha, status.note, owner=_owner(beside))
             return
-        self._write_through_mirror(note.repository, note.sha, note.text)
+        self._write_through_mirror(status.repository, status.sha, status.note)
 
 
 def _owner(repository: Path) -> tuple[int, int] | None:
