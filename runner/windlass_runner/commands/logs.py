@@ -41,6 +41,11 @@ def execute(arguments: Namespace, invocation: Invocation) -> int:
     place = find_place(arguments, invocation)
     with open_ledger(place) as ledger:
         run = find_run(ledger, arguments.run)
+        if run.state == "failure" and not ledger.runs.jobs(run.id):
+            invocation.say(
+                f"run {run.id} has no logs: its workflow was refused; see 'windlass show {run.id}'"
+            )
+            return 1 if arguments.follow else 0
         keys = keys_of(ledger, run, arguments.jobs)
         follower = Follower(ledger, place.storage, run.id, jobs=keys)
         display = _display(arguments, invocation, only_one=keys is not None and len(keys) == 1)

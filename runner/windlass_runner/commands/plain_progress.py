@@ -26,6 +26,8 @@ class PlainProgress:
         self._shown: dict[str, tuple[State, int]] = {}
         self._width = 0
         self._numbers: dict[str, int] = {}
+        self._errors: dict[str, str] = {}
+        """The last error in each job's log."""
 
     def update(self, view: RunView, lines: Sequence[JobLine]) -> None:
         changed: Iterable[str] = view.news
@@ -54,12 +56,14 @@ class PlainProgress:
         if self._with_states and job.attempt != before[1] and not job.is_final:
             self._say(job, f"started{_attempt(job)}", "dim")
         for line in lines:
+            if line.kind == "error":
+                self._errors[job.key] = line.text
             text = line_text(line, self._paint)
             if text is not None:
                 self._out.write(f"{self._prefix(job)}{text}\n")
         is_told = job.is_final or (job.state != "running" and job.reason)
         if self._with_states and is_told and before != (job.state, job.attempt):
-            self._say(job, _ending(job), "")
+            self._say(job, _ending(job, is_told=self._errors.get(job.key) == job.reason), "")
 
     def close(self, view: RunView) -> None:
         self._out.flush()
@@ -100,7 +104,8 @@ def _attempt(job: JobView) -> str:
     return f" (attempt {job.attempt})" if job.attempt > 1 else ""
 
 
-def _ending(job: JobView) -> str:
+def _ending(job: JobView, *, is_told: bool) -> str:
+    """How a job ended; why, unless its log has just said that."""
     took = duration(job.duration_s(job.ended_at or 0.0)) if job.started_at and job.ended_at else ""
     words = f"{job.state.replace('_', ' ')}{f' in {took}' if took else ''}"
-    return f"{words}: {tame(job.reason)}" if job.reason else words
+    return f"{words}: {tame(job.reason)}" if job.reason and not is_told else words

@@ -31,17 +31,18 @@ def render_summary(
     took = duration((run.ended_at or now) - run.started_at) if run.started_at is not None else ""
     head = f"{paint.mark(view.state)} {paint(tame(run.name), 'bold')} #{run.number}"
     lines = [f"{head}  {paint.state(view.state, text=view.state.replace('_', ' '))}  {took}".rstrip()]
-    if view.reason:
-        lines.append(f"  {tame(view.reason)}")
-    lines += _jobs(view, paint, now, shorten)
-    failed = view.jobs.get(view.failed_first or "")
-    if failed is not None and view.is_final:
+    lines += [f"  {tame(line)}" for line in view.reason.split("\n") if line]
+    failed = view.jobs.get(view.failed_first or "") if view.is_final else None
+    lines += _jobs(view, paint, now, shorten, told_below=failed)
+    if failed is not None:
         lines += _failure(failed, tail, paint)
     lines.append(paint(f"run {run.id}", "dim"))
     return "\n".join(lines) + "\n"
 
 
-def _jobs(view: RunView, paint: Paint, now: float, shorten: Shorten) -> Iterator[str]:
+def _jobs(
+    view: RunView, paint: Paint, now: float, shorten: Shorten, *, told_below: JobView | None
+) -> Iterator[str]:
     jobs = list(view.jobs.values())
     shown = jobs if len(jobs) <= _MOST_JOBS else [job for job in jobs if job.state != "success"][:_MOST_JOBS]
     width = max((len(job.name) for job in shown), default=0)
@@ -49,7 +50,8 @@ def _jobs(view: RunView, paint: Paint, now: float, shorten: Shorten) -> Iterator
         took = duration(job.duration_s(now))
         attempts = f"  attempt {job.attempt}" if job.attempt > 1 else ""
         state = paint.state(job.state, text=f"{job.state.replace('_', ' '):<9}")
-        reason = f"  {paint(tame(job.reason), 'dim')}" if job.reason else ""
+        is_told_here = job is not told_below or job.reason == _exit_code(job)
+        reason = f"  {paint(tame(job.reason), 'dim')}" if job.reason and is_told_here else ""
         yield f"  {paint.mark(job.state)} {tame(job.name):<{width}}  {state} {took:>7}{attempts}{reason}"
         yield from (f"      {line}" for line in _results(job, paint, shorten))
     if len(shown) < len(jobs):
@@ -100,11 +102,16 @@ def _annotation(note: Any, paint: Paint) -> str:
 
 
 def _failure(job: JobView, tail: Sequence[LogLine], paint: Paint) -> Iterator[str]:
-    code = f" (exit code {job.exit_code})" if job.exit_code else ""
     yield ""
+    code = f" ({_exit_code(job)})" if job.exit_code else ""
     yield paint(f"'{tame(job.name)}' failed first{code}", "bold", "red")
-    if job.reason and job.reason != f"exit code {job.exit_code}":
+    if job.reason and job.reason != _exit_code(job):
         yield f"  {tame(job.reason)}"
-    texts = [text for line in tail if (text := line_text(line, paint)) is not None]
+    said = [line for line in tail if line.text != job.reason]
+    texts = [text for line in said if (text := line_text(line, paint)) is not None]
     yield from (f"  {paint('│', 'red')} {text}" for text in texts[-LINES_OF_FAILURE:])
     yield ""
+
+
+def _exit_code(job: JobView) -> str:
+    return f"exit code {job.exit_code}"

@@ -6,11 +6,11 @@ keeps state: everything may be done again after a crash.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from windlass_registry.errors import AuthorError, Problem
 from windlass_runner.daemon.journal import Journal
@@ -26,6 +26,8 @@ from windlass_runner.run.workspace import Mirror
 from windlass_runner.workflow.events import NO_COMMIT, Event
 from windlass_runner.workflow.model import PushTrigger
 from windlass_runner.workflow.triggers import match
+
+_PROBLEMS_TOLD: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +124,7 @@ class Pushes:
             run_id = self._ledger.runs.create(draft.run, at=at, key=key, report=True)
             if run_id is not None and draft.problems:
                 problems = [_annotation(problem) for problem in draft.problems]
-                reason = "\n".join(str(problem) for problem in draft.problems[:20])
+                reason = _reason(draft.problems)
                 self._ledger.runs.record(
                     run_id,
                     run=RunUpdate(state="failure", reason=reason, started_at=at, ended_at=at),
@@ -252,6 +254,14 @@ def refused_run(found: FoundWorkflow, event: Event) -> NewRun:
         name=found.name,
         jobs=(),
     )
+
+
+def _reason(problems: Sequence[Problem]) -> str:
+    """The problems as text, one on a line; of very many the first."""
+    lines = [str(problem) for problem in problems[:_PROBLEMS_TOLD]]
+    if len(problems) > len(lines):
+        lines.append(f"… and {len(problems) - len(lines)} more: `windlass validate` prints them")
+    return "\n".join(lines)
 
 
 def _annotation(problem: Problem) -> Mapping[str, Any]:

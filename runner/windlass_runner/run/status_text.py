@@ -55,10 +55,15 @@ def render_status(note: Mapping[str, object], *, has_colour: bool = False) -> st
 
 
 def _told(entry: Mapping[str, object], indent: str) -> list[str]:
-    lines = [f"{indent}{_plain(entry['reason'])}"] if entry.get("reason") else []
+    """The reason, a line of it for each problem, and the annotations that it does not hold already."""
+    reasons = str(entry["reason"]).split("\n") if entry.get("reason") else []
+    lines = [f"{indent}{_plain(reason)}" for reason in reasons]
     for remark in mappings(entry.get("annotations")):
+        message = str(remark.get("message", ""))
+        if any(reason == message or reason.endswith(f": {message}") for reason in reasons):
+            continue
         place = f"{_plain(remark['file'])}:{_plain(remark.get('line', 0))}: " if remark.get("file") else ""
-        lines.append(f"{indent}{_plain(remark.get('level', ''))}: {place}{_plain(remark.get('message', ''))}")
+        lines.append(f"{indent}{_plain(remark.get('level', ''))}: {place}{_plain(message)}")
     return lines
 
 

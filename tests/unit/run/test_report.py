@@ -115,6 +115,25 @@ def test_the_status_is_aligned_text() -> None:
     ]
 
 
+def test_what_the_reason_says_is_not_said_again_by_annotations() -> None:
+    problems = [("a.yaml", 4, "unknown action 'x'; did you mean 'y'?"), ("a.yaml", 7, "unknown key 'need'")]
+    run = RunReport(
+        workflow="w",
+        path="a.yaml",
+        state="failure",
+        reason="\n".join(f"{file}:{line}:11: {message}" for file, line, message in problems),
+        remarks=tuple(
+            RemarkReport(level="error", message=message, file=file, line=line)
+            for file, line, message in [*problems, ("b.yaml", 1, "something else")]
+        ),
+    )
+    assert render_status(to_note([run], commit="c", updated=1.0)).splitlines()[3:] == [
+        "  a.yaml:4:11: unknown action 'x'; did you mean 'y'?",
+        "  a.yaml:7:11: unknown key 'need'",
+        "  error: b.yaml:1: something else",
+    ]
+
+
 def test_an_empty_text_is_not_shown_as_an_output() -> None:
     job = JobReport(
         key="score",
