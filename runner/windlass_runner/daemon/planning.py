@@ -76,7 +76,7 @@ class CommitPlanning:
         return new_run(plan, repository=event.repository)
 
     def _pins(self, event: Event, source: Source) -> tuple[LockFile | None, tuple[Problem, ...]]:
-        written = self._git.read_file(source.objects, event.sha, LOCK_PATH)
+        written = self._git.read_file(source.objects, event.workflow_sha, LOCK_PATH)
         try:
             return (parse_lock(written, LOCK_PATH) if written is not None else None), ()
         except AuthorError as error:
@@ -84,8 +84,10 @@ class CommitPlanning:
 
 
 def _checked_out(mirror: Mirror, event: Event) -> Path:
-    mirror.fetch(ref=event.ref or event.sha, sha=event.sha)
-    return mirror.checkout(event.sha)
+    sha = event.workflow_sha
+    ref = event.ref if sha == event.sha else f"refs/heads/{event.base_ref}"
+    mirror.fetch(ref=ref or sha, sha=sha)
+    return mirror.checkout(sha)
 
 
 def uses_own_actions(workflow: Workflow) -> bool:

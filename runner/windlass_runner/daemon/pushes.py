@@ -140,11 +140,12 @@ class Pushes:
             return []
         has_paths = any(_filters_paths(found) for found in workflows)
         complete = self._completed(event, source.objects, with_paths=has_paths)
-        return list(self._matching(workflows, complete, source))
+        return list(self.matching(workflows, complete, source))
 
-    def _matching(
+    def matching(
         self, workflows: tuple[FoundWorkflow, ...], event: Event, source: Source
     ) -> Iterator[Drafted]:
+        """The workflows that the event starts, and of a push those that are broken."""
         for found in workflows:
             if found.workflow is None:
                 if event.branch is not None:  # its triggers cannot be known: whoever pushed must hear of it

@@ -49,11 +49,12 @@ class Starting:
             self._begin(run_id)
 
     def take_up(self) -> int:
-        """Let everything begin that has not ended, when the daemon starts; how many there are.
+        """Let everything begin that has not ended, when the daemon starts; how many there are. What waits
+        for an approval waits on.
 
         What ran goes first, so that it holds its concurrency group as it did.
         """
-        unfinished = self._ledger.runs.unfinished()
+        unfinished = [run for run in self._ledger.runs.unfinished() if run.state != "waiting"]
         self.enter(run.id for run in sorted(unfinished, key=_ran_first))
         return len(unfinished)
 

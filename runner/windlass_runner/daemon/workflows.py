@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from windlass_registry.errors import Problem
+from windlass_registry.documents import did_you_mean
+from windlass_registry.errors import AuthorError, Problem
 from windlass_runner.forges.git import Git, TreeEntry
 from windlass_runner.workflow.model import Workflow
 from windlass_runner.workflow.parse import Inspection, inspect_workflow
@@ -61,6 +62,15 @@ def find_workflows(git: Git, repository: Path, sha: str) -> tuple[FoundWorkflow,
         for file, content in zip(files, contents, strict=True)
     ]
     return tuple(sorted([*read, *refused], key=lambda found: found.path))
+
+
+def named(found: Sequence[FoundWorkflow], name: str) -> FoundWorkflow:
+    """The one that somebody means by that name. Raises AuthorError where there is none."""
+    called = next((workflow for workflow in found if workflow.is_called(name)), None)
+    if called is None:
+        remedy = did_you_mean(name, [workflow.name for workflow in found])
+        raise AuthorError(Problem(path=name, line=0, column=0, message="no such workflow", remedy=remedy))
+    return called
 
 
 def _is_workflow(entry: TreeEntry) -> bool:

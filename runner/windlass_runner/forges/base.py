@@ -151,3 +151,18 @@ class Forge(Protocol):
             UpstreamError, OperatorError
         """
         ...
+
+
+class Asked(Protocol):
+    """What a forge that knows people and pull requests can be asked. Safe to use from several threads.
+
+    Both raise UpstreamError or OperatorError where it does not answer.
+    """
+
+    def may_write(self, repository: str, login: str) -> bool:
+        """Whether that person may write to the repository."""
+        ...
+
+    def fetch_pull_request(self, repository: str, number: int) -> Event:
+        """A pull request as it stands, as the event of its newest commit."""
+        ...

@@ -196,6 +196,11 @@ class Git:
         options = ["diff-tree", "-r", "-z", "--name-only", "--no-renames", "--no-ext-diff"]
         return _paths(self._program.local([*options, checked_sha(old), new, "--"], inside=repository))
 
+    def merge_base(self, repository: Path, one: str, other: str) -> str | None:
+        """The newest commit that both have behind them."""
+        arguments = ["merge-base", checked_sha(one), checked_sha(other)]
+        return self._program.local(arguments, inside=repository, allowed=(1,)).decode().strip() or None
+
     def list_tree(
         self, repository: Path, commit: str, *paths: str, is_recursive: bool = False
     ) -> tuple[TreeEntry, ...]:

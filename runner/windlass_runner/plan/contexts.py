@@ -36,7 +36,7 @@ def github_context(
         "triggering_actor": Untrusted(event.actor),
         "workflow": workflow,
         "workflow_ref": f"{path}@{ref}",
-        "workflow_sha": event.sha,
+        "workflow_sha": event.workflow_sha,
         "run_id": run_id,
         "run_number": str(run_number),
         "run_attempt": str(attempt),

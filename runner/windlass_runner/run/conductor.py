@@ -189,7 +189,7 @@ class Conductor:
             engine=host.engine,
             storage=host.storage,
             contexts=self._contexts(record, plan),
-            secret=host.secret,
+            secret=_no_secret if plan.event.is_fork else host.secret,
             action_folder=host.action_folder,
             fill_workspace=lambda folder: host.fill_workspace(record, folder),
             clock=host.clock,
@@ -261,3 +261,7 @@ class Conductor:
         with self._lock:
             self._runs.pop(active.id, None)
         self._ended[active.id].set()
+
+
+def _no_secret(_name: str) -> None:
+    """What a fork's pull request gets, also once it is approved."""

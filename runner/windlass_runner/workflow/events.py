@@ -40,6 +40,8 @@ class Event:
     """A pull request whose head lies in another repository."""
     base_ref: str | None = None
     """For a pull request: the name of the branch it wants to go into, without `refs/heads/`."""
+    base_sha: str | None = None
+    """For a pull request: where that branch stands, as the daemon has read it itself."""
     head_ref: str | None = None
     """For a pull request: the name of the branch it comes from. A stranger may have chosen it."""
     number: int | None = None
@@ -62,6 +64,11 @@ class Event:
     def is_creation(self) -> bool:
         """Whether a push made the ref."""
         return self.kind == "push" and (self.before is None or self.before.strip("0") == "")
+
+    @property
+    def workflow_sha(self) -> str:
+        """The commit whose workflow files, own actions and lock count: a fork cannot change them."""
+        return (self.base_sha or NO_COMMIT) if self.is_fork else self.sha
 
     @property
     def branch(self) -> str | None:

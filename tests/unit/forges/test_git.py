@@ -163,6 +163,7 @@ def test_changed_paths(git: Git, mirror: Path, origin: Repository) -> None:
     assert git.changed_paths(mirror, None, second) == ("c", "d/ü b")
     assert git.changed_paths(mirror, "0" * 40, first) == ("a", "d/ü b")
     assert git.changed_paths(mirror, "1" * 40, second) == ("c", "d/ü b")
+    assert git.merge_base(mirror, first, second) == first
 
 
 def test_workflow_files_are_read_from_objects(git: Git, mirror: Path, origin: Repository) -> None:

@@ -1,0 +1,138 @@
+"""From what only a forge tells to runs: pull requests, the merge queue, dispatches. Used by `daemon.intake`.
+
+A fork's pull request is planned with the workflow files, own actions and lock of the branch that it wants
+to go into, and its runs wait until somebody who may write approves that commit (`daemon.approvals`). Nothing
+here keeps state: everything may be done again after a crash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from windlass_registry.errors import OperatorError
+from windlass_runner.daemon.approvals import Approvals
+from windlass_runner.daemon.journal import Journal
+from windlass_runner.daemon.pushes import Pushes, Source
+from windlass_runner.daemon.workflows import find_workflows, named
+from windlass_runner.forges.git import Git
+from windlass_runner.forges.git_errors import RefRejected
+from windlass_runner.ledger.ledger import Ledger
+from windlass_runner.run.workspace import Mirror
+from windlass_runner.workflow.events import Event
+
+TAKEN: Final = ("pull_request", "merge_group", "repository_dispatch")
+"""The kinds of events that `take` knows."""
+
+
+class ForgeEvents:
+    """Safe to use from several threads; one thread per repository at a time."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        git: Git,
+        mirror_of: Callable[[str], Mirror],
+        pushes: Pushes,
+        approvals: Approvals,
+    ) -> None:
+        self._ledger = ledger
+        self._git = git
+        self._mirror_of = mirror_of
+        self._pushes = pushes
+        self._approvals = approvals
+        self._journal = Journal("forge_events")
+
+    def take(self, event: Event, *, delivery: str) -> tuple[str, ...]:
+        """Write down the runs that an event starts; the ids of those that may begin. A delivery counts once.
+
+        Raises:
+            RefRejected: the commit is gone.
+            UpstreamError, OperatorError: it cannot be had now.
+        """
+        mirror = self._mirror_of(event.repository)
+        event = self._located(event)
+        if event.kind == "pull_request" and event.action in ("closed", "synchronize"):
+            self._approvals.withdraw(event)
+        if event.action == "closed":  # the branch may be gone by now, and with it the commit
+            try:
+                mirror.fetch(ref=event.ref or event.sha, sha=event.sha)
+            except RefRejected:
+                return ()
+        mirror.fetch(ref=event.ref or event.sha, sha=event.sha)
+        return self._begin(self._completed(event, mirror), mirror, delivery=delivery)
+
+    def start(self, event: Event, *, workflow: str, delivery: str) -> tuple[str, ...]:
+        """Write down a run of one workflow for a pull request, whatever its triggers say: somebody who may
+        write asks for it, and so has approved the commit.
+
+        Raises:
+            AuthorError: there is no such workflow.
+            RefRejected, UpstreamError, OperatorError: as `take`.
+        """
+        mirror = self._mirror_of(event.repository)
+        mirror.fetch(ref=event.ref or event.sha, sha=event.sha)
+        event = self._completed(self._located(event), mirror)
+        found = named(find_workflows(self._git, mirror.path, event.workflow_sha), workflow)
+        draft = self._pushes.draft(
+            found,
+            event,
+            reason=f"asked for by {event.actor}",
+            source=Source(mirror=mirror, objects=mirror.path),
+        )
+        run_id = self._pushes.create(draft, key=f"{delivery}\n{found.path}")
+        return (run_id,) if run_id is not None and not draft.problems else ()
+
+    def _located(self, event: Event) -> Event:
+        """The event with the commits that the forge did not say, as they stand in the repository now."""
+        if event.kind == "repository_dispatch" and not event.sha.strip("0"):
+            refs = self._git.ls_remote(event.repository)
+            return replace(event, sha=_commit(refs, event.ref or "HEAD", event.repository))
+        if event.kind == "pull_request":
+            refs = self._git.ls_remote(event.repository)
+            base_sha = _commit(refs, f"refs/heads/{event.base_ref}", event.repository)
+            return replace(event, base_sha=base_sha)
+        return event
+
+    def _completed(self, event: Event, mirror: Mirror) -> Event:
+        """The event with its head commit's message and, of a pull request, the files that it changes."""
+        message = self._git.commit(mirror.path, event.sha).message
+        if event.base_sha is None:
+            return replace(event, head_message=message)
+        mirror.fetch(ref=f"refs/heads/{event.base_ref}", sha=event.base_sha)
+        fork_point = self._git.merge_base(mirror.path, event.base_sha, event.sha)
+        paths = self._git.changed_paths(mirror.path, fork_point, event.sha) if fork_point else None
+        return replace(event, head_message=message, changed_paths=paths)
+
+    def _begin(self, event: Event, mirror: Mirror, *, delivery: str) -> tuple[str, ...]:
+        source = Source(mirror=mirror, objects=mirror.path)
+        workflows = find_workflows(self._git, mirror.path, event.workflow_sha)
+        drafts = list(self._pushes.matching(workflows, event, source))
+        made: list[str] = []
+        with self._ledger.transaction():
+            for draft in drafts:
+                run_id = self._pushes.create(draft, key=f"{delivery}\n{draft.run.workflow_path}")
+                if run_id is None:
+                    continue
+                made.append(run_id)
+                if event.is_fork and not draft.problems:
+                    self._approvals.hold(run_id, event)
+        self._journal.info(
+            "event.taken",
+            kind=event.kind,
+            repository=event.repository,
+            ref=event.ref,
+            sha=event.sha,
+            is_fork=event.is_fork,
+            runs=" ".join(made),
+        )
+        return () if event.is_fork else tuple(made)
+
+
+def _commit(refs: dict[str, str], ref: str, repository: str) -> str:
+    found = refs.get(ref)
+    if found is None:
+        raise OperatorError(f"{repository} has no {ref}", remedy="was the branch deleted or renamed?")
+    return found
