@@ -127,7 +127,7 @@ def _watch(
     follower = Follower(bench.ledger, bench.storage, run_id)
     display = display_of(follower.view)
     interrupts.on_first = lambda: conductor.cancel(run_id, reason="interrupted at the keyboard")
-    interrupts.on_second = lambda: _kill(bench, conductor, run_id)
+    interrupts.on_second = lambda: conductor.cancel(run_id, reason="killed at the keyboard", force=True)
     is_asked = False
     try:
         conductor.begin(run_id, plan)
@@ -144,15 +144,6 @@ def _watch(
     finally:
         display.close(follower.view)
     return follower.view
-
-
-def _kill(bench: Workbench, conductor: Conductor, run_id: str) -> None:
-    """Stop at once: no further job, and no grace period for what runs."""
-    conductor.cancel(run_id, reason="killed at the keyboard", force=True)
-    for attempt in bench.ledger.runs.attempts(run_id):
-        container = bench.engine.find(attempt.container) if attempt.state != "ended" else None
-        if container is not None:
-            container.stop(grace_s=0)
 
 
 def _abandon(bench: Workbench, run_id: str) -> None:

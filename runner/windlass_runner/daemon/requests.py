@@ -1,7 +1,7 @@
 """Does what people ask for through the ledger: cancel, run again, start by hand.
 
-Payloads: `cancel` {run_id, reason?} · `rerun` {run_id, failed?: bool} · `start` {workflow, repository?,
-ref?, inputs?, actor?}. The answer is {run_id} or {error, exit_code}.
+Payloads: `cancel` {run_id, reason?, force?: bool} · `rerun` {run_id, failed?: bool} · `start` {workflow,
+repository?, ref?, inputs?, actor?}. The answer is {run_id} or {error, exit_code}.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from windlass_runner.workflow.triggers import match
 class Canceller(Protocol):
     """What is needed of `run.conductor.Conductor`."""
 
-    def cancel(self, run_id: str, *, reason: str) -> None: ...
+    def cancel(self, run_id: str, *, reason: str, force: bool = False) -> None: ...
 
 
 class Requested:
@@ -80,7 +80,8 @@ class Requested:
         run = self._ledger.runs.get(payload["run_id"])
         if run.state not in FINAL:
             self._ledger.runs.request_cancel(run.id, at=self._clock())
-            self._conductor.cancel(run.id, reason=payload.get("reason") or "cancelled by hand")
+            reason = payload.get("reason") or "cancelled by hand"
+            self._conductor.cancel(run.id, reason=reason, force=bool(payload.get("force")))
         return {"run_id": run.id, "state": self._ledger.runs.get(run.id).state}
 
     def _rerun(self, payload: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -103,6 +103,8 @@ class ActiveRun:
             if record.state in FINAL and key in self.progress.legs:
                 self.progress.restore(key, record.state, record.outputs)
         self._earlier = {key: record for key, record in known.items() if record.attempt}
+        self._stops: dict[str, str] = {}
+        """Why to stop a job that an earlier process left running, as soon as it is found again."""
 
     def _planned(self, known: Mapping[str, JobRecord]) -> list[PlannedJob]:
         """The plan's jobs, with those that came from another job's output in place of their origin."""
@@ -142,6 +144,8 @@ class ActiveRun:
             if earlier is not None and earlier.state == "running" and earlier.attempt == attempt.number:
                 resumed = EventDraft(kind="job.resumed", job_key=key, data={"attempt": attempt.number})
                 self._write(Changes(events=[resumed]), at=at)
+                if (reason := self._stops.pop(key, None)) is not None:
+                    attempt.stop("cancelled", reason)
                 return at - (earlier.started_at or at)
             self._write(self._beginning(attempt, host=host, at=at), at=at)
             return 0.0
@@ -220,7 +224,8 @@ class ActiveRun:
                 return []
             self._cancel_reason = reason
             changes = Changes(events=[EventDraft(kind="run.cancelling", data={"reason": reason})])
-            return self._follow(self.progress.cancel(force=force), changes, stop_reason=reason)
+            decisions = self.progress.cancel(force=force)
+            return self._follow(decisions, changes, stop_reason=reason, force=force)
 
     def end(self, key: str, state: State, reason: str) -> list[Start]:
         """End a job that is not attempted (any more)."""
@@ -248,7 +253,7 @@ class ActiveRun:
     # -- what follows ----------------------------------------------------------------------------
 
     def _follow(
-        self, decisions: Sequence[Decision], changes: Changes, *, stop_reason: str = ""
+        self, decisions: Sequence[Decision], changes: Changes, *, stop_reason: str = "", force: bool = False
     ) -> list[Start]:
         """Write down what was decided, in one transaction with what it follows from."""
         at = self._clock()
@@ -261,7 +266,9 @@ class ActiveRun:
             elif decision.what == "end":
                 self._end(decision, changes, at=at)
             elif decision.key in self.attempts:
-                self._stop(self.attempts[decision.key], stop_reason or decision.reason)
+                self.attempts[decision.key].stop("cancelled", stop_reason or decision.reason, force=force)
+            elif self._is_left_running(decision.key):
+                self._stops[decision.key] = stop_reason or decision.reason
             elif self.progress.legs[decision.key].state not in FINAL:
                 reason = stop_reason or decision.reason
                 starts = [start for start in starts if start.key != decision.key]
@@ -280,16 +287,15 @@ class ActiveRun:
         self._write(changes, at=at)
         return starts
 
+    def _is_left_running(self, key: str) -> bool:
+        return key in self._earlier and self._earlier[key].state == "running"
+
     def _end(self, decision: Decision, changes: Changes, *, at: float) -> None:
         changes.jobs.append(
             JobUpdate(key=decision.key, state=decision.state, reason=decision.reason, ended_at=at)
         )
         data = {"state": decision.state, "reason": decision.reason}
         changes.events.append(EventDraft(kind="job.ended", job_key=decision.key, data=data))
-
-    def _stop(self, attempt: Attempt, because: str) -> None:
-        words = ("cancelled", because)
-        threading.Thread(target=attempt.stop, args=words, name="stop", daemon=True).start()
 
     def _add_expanded(self, changes: Changes) -> None:
         """Jobs that a matrix gave just now; the one that stood for them is skipped over."""

@@ -20,7 +20,7 @@ from windlass_runner.expressions import ExpressionError
 from windlass_runner.expressions.templates import evaluate_template, evaluate_value
 from windlass_runner.expressions.values import to_text
 from windlass_runner.run.assembly import Task, make_contexts, make_folders, make_frame
-from windlass_runner.run.attempt_host import AttemptHost, Frame, StopReason
+from windlass_runner.run.attempt_host import AttemptHost, Frame
 from windlass_runner.run.ending import (
     Ending,
     Figures,
@@ -33,7 +33,8 @@ from windlass_runner.run.ending import (
 )
 from windlass_runner.run.log_file import LogWriter
 from windlass_runner.run.logs import JobLog
-from windlass_runner.run.steps import Outcome, Scope, Steps
+from windlass_runner.run.steps import Scope, Steps
+from windlass_runner.run.stopping import LAST_STEPS_S, Stop, Stopping, StopReason
 from windlass_runner.workflow.model import Service
 
 _LIVE_METRICS_S: Final = 0.5
@@ -63,9 +64,8 @@ class Attempt:
         self._figures = Figures(self._folders, on_metrics)
         self._figures_read_at = 0.0
         self._assembled: Assembled | None = None
-        self._stopped: StopReason | None = None
+        self._stopping = Stopping(task.folders, clock=task.around.clock)
         self._left: tuple[Container, ...] = ()
-        self._because = "cancelled"
 
     # -- from outside ----------------------------------------------------------------------------
 
@@ -85,14 +85,13 @@ class Attempt:
             self._assembled.host.discard()
             self._assembled.log.close()
 
-    def stop(self, reason: StopReason, because: str = "cancelled") -> None:
-        """End it: gracefully, then by force. From any thread; idempotent, and the first reason counts.
-        `because` is what people read. Where the engine does not answer, the next `run` does it."""
-        if self._stopped is None:
-            self._stopped, self._because = reason, because
+    def stop(self, reason: StopReason, because: str = "cancelled", *, force: bool = False) -> None:
+        """End it, behind: the step that runs, gracefully; steps whose `if` asks for it still follow, unless
+        by `force`. From any thread; idempotent, and the first reason counts. `because` is what people
+        read. Where the engine does not answer, the next `run` does it."""
+        self._stopping.ask(reason, because, force=force)
         if self._assembled is not None:
-            with contextlib.suppress(EngineUnavailable):
-                self._assembled.host.stop(reason)
+            self._assembled.host.stop()
 
     def run(self) -> Ending:
         """Carry it out. A failed job is a value.
@@ -140,8 +139,8 @@ class Attempt:
     def _assemble(self) -> Assembled:
         if self._assembled is None:
             self._assembled = self._make()
-            if self._stopped is not None:
-                self._assembled.host.stop(self._stopped)
+            if self._stopping.stop is not None:
+                self._assembled.host.stop()
         return self._assembled
 
     def _make(self) -> Assembled:
@@ -159,6 +158,7 @@ class Attempt:
             frame,
             folders=folders,
             log=log,
+            stopping=self._stopping,
             read_files=lambda step: read_step_files(folders, step, log),
             on_output=self._read_figures,
             left=self._left,
@@ -171,9 +171,12 @@ class Attempt:
             assembled.host.start_services(self._services(assembled))
         outcome = assembled.steps.run(self.spec.steps, assembled.scope)
         assembled.host.end_session()
-        if outcome == "success" and assembled.host.stop_reason is None:
+        stop = self._stopping.stop
+        if outcome == "success" and stop is None:
             return self._succeeded(assembled)
-        return self._unsuccessful(assembled, outcome)
+        if stop is not None and stop.reason == "cancelled":
+            return Ending(state="cancelled", reason=self._with_excess(stop.because, assembled))
+        return self._unsuccessful(assembled, stop)
 
     def _services(self, assembled: Assembled) -> tuple[Service, ...]:
         contexts = assembled.scope.contexts
@@ -200,17 +203,20 @@ class Attempt:
             log=assembled.log,
         )
 
-    def _unsuccessful(self, assembled: Assembled, outcome: Outcome) -> Ending:
+    def _with_excess(self, reason: str, assembled: Assembled) -> str:
+        if not assembled.host.is_overdue:
+            return reason
+        return f"{reason}; the steps after that took longer than {LAST_STEPS_S / 60:g} minutes"
+
+    def _unsuccessful(self, assembled: Assembled, stop: Stop | None) -> Ending:
         around, host = self._around, assembled.host
-        if host.stop_reason == "cancelled" or (outcome == "cancelled" and host.stop_reason is None):
-            return Ending(state="cancelled", reason=self._because)
         around.engine.reclaim([self._folders.outputs], image=assembled.frame.image)
         target = around.storage.outputs(around.run.id, self.job.key)
         artifacts = collect_artifacts(
             self.spec, self.job.key, folders=self._folders, target=target, log=assembled.log
         )
-        if host.stop_reason == "timeout":
-            reason = f"ran longer than {self.spec.timeout_minutes} minutes"
+        if stop is not None:
+            reason = self._with_excess(f"ran longer than {self.spec.timeout_minutes} minutes", assembled)
             return Ending(state="timed_out", cause="timeout", reason=reason, outputs=artifacts)
         code = assembled.steps.exit_code
         cause, reason = "failure", f"exit code {code}"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
+import logging
 import posixpath
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from windlass_registry.errors import OperatorError
+from windlass_registry.errors import OperatorError, WindlassError
 from windlass_runner.data.shared_folder import SharedFolder
 from windlass_runner.engines.base import (
     Container,
@@ -33,6 +33,7 @@ from windlass_runner.workflow.model import Service
 
 _STOPPED: Final = 143
 """The exit code of a step that was stopped before it began: as if by SIGTERM."""
+log = logging.getLogger("windlass_runner.attempt")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +146,7 @@ class AttemptHost:
         self._waiting: Container | None = None
         self._stopping = stopping
         self._running: _Running | None = None
+        self._is_preparing = False
         self._end_of_time: threading.Timer | None = None
         self.is_overdue = False
         """The steps that followed a stop took too long, and were ended."""
@@ -155,6 +157,8 @@ class AttemptHost:
 
     def run(self, step: ReadyStep, *, path_additions: tuple[str, ...]) -> int:
         """Run one command in the container that is its own, or in the session."""
+        if self._stopping.bars(step.number):
+            return _STOPPED
         self._make_command_files(step)
         try:
             if self._frame.is_single:
@@ -198,6 +202,10 @@ class AttemptHost:
         Raises:
             OperatorError: one of them did not become healthy; says which.
         """
+        stop = self._stopping.stop
+        if stop is not None and stop.step == 0:
+            return
+        self._is_preparing = True
         started = []
         for service in services:
             container = self._adopt(self._frame.service_spec(service))
@@ -205,20 +213,21 @@ class AttemptHost:
             started.append((service, container))
         for service, container in started:
             wait_s = (service.health_interval_s + service.health_timeout_s) * service.health_retries
-            is_healthy = self._stopping.stop is not None or container.wait_healthy(timeout_s=wait_s)
-            if not is_healthy and self._stopping.stop is None:
+            if not container.wait_healthy(timeout_s=wait_s) and self._stopping.stop is None:
                 raise OperatorError(
                     f"service '{service.name}' ({service.image}) did not become healthy",
                     remedy="look at its health command, or give it more retries",
                 )
+        self._is_preparing = False
 
     def stop(self) -> None:
         """Carry out the stop that was asked for, behind: the step that runs gets SIGTERM, a grace period
-        and SIGKILL; the steps after it end when their time is over. By force, all end at once. Idempotent."""
+        and SIGKILL, services that are not ready yet go, and the steps that follow end when their time is
+        over. By force, all ends at once. Idempotent."""
         with self._lock:
             if self._end_of_time is None:
                 self._end_of_time = _timer(self._stopping.left_s(), self._end_overdue)
-        if self._stopping.is_forced or not self._has_begun:
+        if self._stopping.is_forced or self._is_preparing:
             _behind(self._end_all)
         else:
             self._end_if_met()
@@ -229,7 +238,7 @@ class AttemptHost:
         self._end_all()
 
     def _end_all(self) -> None:
-        """End what runs, services and all. Before the first step there are only they, and wait to be ready."""
+        """End what runs, services and all."""
         with self._lock:
             containers = list(self._containers)
         for container in reversed(containers):
@@ -360,5 +369,9 @@ def _behind(call: Callable[[], None]) -> None:
 
 def _unless_away(call: Callable[[], None]) -> None:
     """Where the engine does not answer, whoever waits for the step meets that too, and comes back."""
-    with contextlib.suppress(EngineUnavailable):
+    try:
         call()
+    except EngineUnavailable:
+        return
+    except WindlassError as error:
+        log.warning("what is to be stopped goes on: %s", error)

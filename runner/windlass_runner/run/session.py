@@ -4,15 +4,21 @@ The container's main process is a small shell script that waits for step numbers
 runs each step's script, and says on its output where a step begins and ends. Everything it writes
 is in the engine's log: whoever comes back after a crash reads it again from the start, asks for the
 same steps again, and gets each step's end without running it twice (a number is run once).
+
+One step can be stopped and the next ones still run: a second shell waits on a second pipe for the
+number of a step and a signal for its processes. The step has a session of its own where the image
+has `setsid`; without it, only its first process gets the signal.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import secrets
 import shlex
 import stat
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
@@ -23,21 +29,33 @@ from windlass_runner.engines.base import Container
 from windlass_runner.run.scratch import CONTROL, AttemptFolders
 
 _DRIVER: Final = """\
-exec 3<>{control}/next
+exec 3<>{control}/next 4<>{control}/stop
+if command -v setsid >/dev/null 2>&1; then set -- setsid; else set --; fi
+while read -r n signal <&4; do
+  read -r pid <{control}/steps/$n/pid && {{ kill -s "$signal" -- "-$pid" || kill -s "$signal" "$pid"; }}
+done >/dev/null 2>&1 3<&- &
 last=0
 while read -r n <&3; do
   [ "$n" -gt "$last" ] || continue
   last=$n
-  sh {control}/steps/$n/run </dev/null 3<&-
+  "$@" sh {control}/steps/$n/run </dev/null 3<&- 4<&-
   code=$?
+  : >{control}/steps/$n/pid
   printf '\\036{token} %s %s\\n' "$n" "$code"
 done
 """
 # `env` is gone at once: were `timeout` before it, its arguments would show secrets to all users of the host.
-_RUN: Final = "cd {folder} || exit 1\n{setup}exec env {variables} {timeout}{command}\n"
-
+# Its number stands there before it looks for `stop`, which stands there before the signal is sent: whenever
+# the stop comes, the step sees one or the other.
+_RUN: Final = """\
+echo $$ >{control}/pid
+[ ! -e {control}/stop ] || exit 143
+cd {folder} || exit 1
+{setup}exec env {variables} {timeout}{command}
+"""
 
 _TOKEN_LIMIT: Final = 100
+_KILL_PATIENCE_S: Final = 5.0
 
 
 class SessionEnded(Exception):
@@ -50,14 +68,14 @@ def driver_command() -> tuple[str, ...]:
 
 
 def write_driver(folders: AttemptFolders) -> None:
-    """Put the driver and its pipe in place; leaves those of an earlier life as they are."""
+    """Put the driver and its pipes in place; leaves those of an earlier life as they are."""
     driver = folders.control / "driver"
     if os.path.lexists(driver):
         return
-    pipe = folders.control / "next"
-    if not os.path.lexists(pipe):
-        os.mkfifo(pipe)
-        pipe.chmod(0o666)
+    for pipe in (folders.control / "next", folders.control / "stop"):
+        if not os.path.lexists(pipe):
+            os.mkfifo(pipe)
+            pipe.chmod(0o666)
     token = secrets.token_hex(16)
     control = SharedFolder(folders.control)
     control.write("token", token.encode())
@@ -86,6 +104,7 @@ def write_step(
         )
         timeout = '"$@" '
     text = _RUN.format(
+        control=f"{CONTROL}/steps/{number}",
         folder=shlex.quote(working_directory),
         setup=setup,
         timeout=timeout,
@@ -98,17 +117,16 @@ def write_step(
 
 
 class Session:
-    """A running session container, seen from the host. Used by one thread."""
+    """A running session container, seen from the host. Used by one thread, except `stop_step`."""
 
     def __init__(
         self,
         container: Container,
         folders: AttemptFolders,
         write: Callable[[bytes], None],
-        on_start: Callable[[Container], None],
     ) -> None:
-        self._on_start = on_start
         self._container = container
+        self._folders = folders
         self._write = write
         token = read_plain(folders.control / "token", limit_bytes=_TOKEN_LIMIT)
         self._marker = b"\x1e" + token.content + b" "
@@ -117,6 +135,8 @@ class Session:
         self._held = b""
         self._last = b""
         self._is_started = False
+        self._ended = 0
+        self._has_ended = threading.Condition()
 
     def run(self, number: int) -> int:
         """Run a step (or, after a crash, wait for the end of the one that ran), and give its exit code.
@@ -126,14 +146,18 @@ class Session:
         """
         if not self._is_started:
             self._container.start()
-            self._on_start(self._container)
             self._chunks = self._container.logs()
             self._is_started = True
         os.write(self._pipe, f"{number}\n".encode())
-        while True:
-            ended, code = self._read_until_marker()
-            if ended == number:
-                return code
+        try:
+            while True:
+                ended, code = self._read_until_marker()
+                if ended == number:
+                    return code
+        finally:
+            with self._has_ended:
+                self._ended = number
+                self._has_ended.notify_all()
 
     def _read_until_marker(self) -> tuple[int, int]:
         """Pass on output up to the next marker; the step it ends, and with which code."""
@@ -173,6 +197,26 @@ class Session:
         if text:
             self._last = text[-1:]
             self._write(text)
+
+    def stop_step(self, number: int, *, grace_s: float) -> None:
+        """End one step and leave the container to the next: SIGTERM, then SIGKILL after `grace_s` seconds.
+        A step that has not begun does not. What withstands that ends with the container."""
+        with contextlib.suppress(OSError):  # no space, or the job stands in the way: the signal still comes
+            SharedFolder(self._folders.control).write(f"steps/{number}/stop", b"")
+        for signal, patience_s in (("TERM", grace_s), ("KILL", _KILL_PATIENCE_S)):
+            with contextlib.suppress(OSError):
+                self._tell("stop", f"{number} {signal}\n")
+            with self._has_ended:
+                if self._has_ended.wait_for(lambda: self._ended >= number, patience_s):
+                    return
+        self._container.stop(grace_s=0)
+
+    def _tell(self, pipe: str, line: str) -> None:
+        descriptor = _open_pipe(self._folders.control / pipe)
+        try:
+            os.write(descriptor, line.encode())
+        finally:
+            os.close(descriptor)
 
     def end(self) -> None:
         """End the container, with whatever the steps left running in it."""

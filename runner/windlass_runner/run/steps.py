@@ -71,8 +71,13 @@ class StepHost(Protocol):
         """What it left behind."""
         ...
 
-    def is_cancelled(self) -> bool:
-        """Whether the job is being stopped."""
+    def enter(self, number: int) -> bool:
+        """The step of that number comes next, whether it will run or not. True where the job's stop
+        came before it. The same number may come again, and gets the same answer."""
+        ...
+
+    def was_stopped(self, number: int) -> bool:
+        """Whether that step did not end by itself."""
         ...
 
     def say(self, text: str, *, step: str, kind: Literal["system", "error"] = "system") -> None:
@@ -89,6 +94,8 @@ class Scope:
     extra_env: Mapping[str, str] = field(default_factory=dict)
     """Variables that the texts of a composite action's inputs use."""
     status: Outcome = "success"
+    is_after_stop: bool = False
+    """Begun when the job was being stopped: within it, steps follow one another as ever."""
 
     @property
     def steps(self) -> dict[str, Any]:
@@ -114,6 +121,7 @@ class Steps:
         self._added_path: tuple[str, ...] = ()
         self._workspace = workspace
         self._number = 0
+        self._is_cancelled = False
         self.said: dict[str, str] = {}
         """Everything that any step put out, the last of a name."""
         self.last_code = 0
@@ -129,17 +137,24 @@ class Steps:
         return scope.status
 
     def _function_host(self, scope: Scope) -> FunctionHost:
-        is_cancelled = self._host.is_cancelled()
+        status = self._status(scope)
         return FixedHost(
-            succeeded=scope.status == "success" and not is_cancelled,
-            failed=scope.status == "failure",
-            was_cancelled=is_cancelled,
+            succeeded=status == "success",
+            failed=status == "failure",
+            was_cancelled=self._is_cancelled,
             root=self._workspace,
         )
+
+    def _status(self, scope: Scope) -> Outcome:
+        """One of `success`, `failure` and `cancelled`, so that of their functions one is true."""
+        return "cancelled" if self._is_cancelled and not scope.is_after_stop else scope.status
 
     def _one(self, step: PlannedStep, scope: Scope) -> Outcome:
         """One step, with what `continue-on-error` makes of it. Gives its conclusion."""
         number = self._number + 1
+        self._is_cancelled = self._host.enter(number)
+        if not scope.path:
+            scope.contexts["job"]["status"] = self._status(scope)
         path = f"{scope.path}{step.frame.id}"
         try:
             if not self._is_wanted(step.frame, scope):
@@ -201,7 +216,7 @@ class Steps:
         scope.contexts["env"] = {**scope.contexts["env"], **untrusted(files.env)}
         if code == 0 and not files.is_malformed:
             return "success", files.outputs
-        return ("cancelled" if self._host.is_cancelled() else "failure"), files.outputs
+        return ("cancelled" if self._host.was_stopped(ready.number) else "failure"), files.outputs
 
     def _composite(self, step: CompositeStep, scope: Scope, path: str) -> tuple[Outcome, Mapping[str, str]]:
         inner = self._inner_scope(step, scope, path)
@@ -225,6 +240,7 @@ class Steps:
             contexts=contexts,
             path=f"{path}/",
             extra_env={**scope.extra_env, **env, **variables, **_action_env(step)},
+            is_after_stop=self._is_cancelled,
         )
 
     def first(self, steps: Sequence[PlannedStep], scope: Scope) -> ReadyStep:
