@@ -12,8 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
-from windlass_registry.errors import OperatorError, UpstreamError, WindlassError
+from windlass_registry.errors import WindlassError
 from windlass_runner.daemon.deliveries import News, read_news
+from windlass_runner.daemon.forge_commands import ForgeCommands
+from windlass_runner.daemon.forge_events import ForgeEvents
 from windlass_runner.daemon.journal import Journal
 from windlass_runner.daemon.pushes import Pushes
 from windlass_runner.daemon.starting import Starting
@@ -21,6 +23,8 @@ from windlass_runner.daemon.worker import backoff_s
 from windlass_runner.forges.git_errors import RefRejected
 from windlass_runner.ledger.inbox import Inbox
 from windlass_runner.ledger.records import Delivery
+from windlass_runner.ledger.requests import Requests
+from windlass_runner.workflow.events import Event
 
 _AT_ONCE: Final = 500
 _HANDS: Final = 4
@@ -45,6 +49,9 @@ class Intake:
         *,
         inbox: Inbox,
         pushes: Pushes,
+        forge_events: ForgeEvents,
+        forge_commands: ForgeCommands,
+        requests: Requests,
         starting: Starting,
         watched: frozenset[str],
         clock: Callable[[], float],
@@ -52,6 +59,9 @@ class Intake:
     ) -> None:
         self._inbox = inbox
         self._pushes = pushes
+        self._forge_events = forge_events
+        self._forge_commands = forge_commands
+        self._requests = requests
         self._starting = starting
         self._watched = watched
         self._clock = clock
@@ -114,19 +124,39 @@ class Intake:
         failed: str | None = None
         for event in news.events:
             try:
-                self._starting.enter(self._pushes.take(event, observed_at=news.observed_at))
+                self._starting.enter(self._take(event, news))
             except RefRejected as error:
                 if self._failures(news.repository) < _GONE_TRIES:
                     raise
                 failed = f"the commit is gone: {error}"
-                self._pushes.forget(event, observed_at=news.observed_at)
-            except (UpstreamError, OperatorError) as error:
+                if event.kind == "push":
+                    self._pushes.forget(event, observed_at=news.observed_at)
+            except Exception as error:
                 if not self._is_hopeless(news):
                     raise
-                failed = str(error)
+                failed = str(error) or repr(error)
+        for command in news.commands:
+            self._starting.enter(self._forge_commands.take(command, delivery=news.id))
         if failed is not None:
             self._journal.warning("delivery.given_up", repository=news.repository, reason=failed)
         self._inbox.done(delivery.id, at=self._clock(), error=failed)
+
+    def _take(self, event: Event, news: News) -> tuple[str, ...]:
+        """Write down what an event starts; the runs that may begin."""
+        if event.kind == "push":
+            return self._pushes.take(event, observed_at=news.observed_at)
+        if event.kind == "workflow_dispatch":
+            payload = {
+                "repository": event.repository,
+                "workflow": event.subject,
+                "ref": event.ref,
+                "inputs": dict(event.inputs),
+                "actor": event.actor,
+                "key": news.id,
+            }
+            self._requests.put("start", payload, at=self._clock())
+            return ()
+        return self._forge_events.take(event, delivery=news.id)
 
     def _failures(self, repository: str) -> int:
         with self._lock:

@@ -1,7 +1,8 @@
 """Does what people ask for through the ledger: cancel, run again, start by hand.
 
 Payloads: `cancel` {run_id, reason?, force?: bool} · `rerun` {run_id, failed?: bool} · `start` {workflow,
-repository?, ref?, inputs?, actor?}. The answer is {run_id} or {error, exit_code}.
+repository?, ref?, inputs?, actor?}. The answer is {run_id} or {error, exit_code}. Of several requests with
+the same `key` one makes a run.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from windlass_registry.documents import did_you_mean
-from windlass_registry.errors import AuthorError, OperatorError, Problem, UpstreamError, WindlassError
+from windlass_registry.errors import AuthorError, OperatorError, UpstreamError, WindlassError
+from windlass_runner.daemon.approvals import Approvals
 from windlass_runner.daemon.journal import Journal
 from windlass_runner.daemon.pushes import Pushes, Source
 from windlass_runner.daemon.rerun import plan_rerun
 from windlass_runner.daemon.settings import RepositorySettings
 from windlass_runner.daemon.starting import Starting
-from windlass_runner.daemon.workflows import FoundWorkflow, find_workflows
+from windlass_runner.daemon.workflows import find_workflows, named
 from windlass_runner.forges.git import Git
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.records import FINAL, Request
@@ -44,6 +46,7 @@ class Requested:
         repositories: tuple[RepositorySettings, ...],
         mirror_of: Callable[[str], Mirror],
         git: Git,
+        approvals: Approvals,
         clock: Callable[[], float],
     ) -> None:
         self._ledger = ledger
@@ -53,6 +56,7 @@ class Requested:
         self._repositories = repositories
         self._mirror_of = mirror_of
         self._git = git
+        self._approvals = approvals
         self._clock = clock
         self._journal = Journal("requests")
 
@@ -74,13 +78,15 @@ class Requested:
     def _answer(self, request: Request) -> Mapping[str, Any]:
         match_ = {"cancel": self._cancel, "rerun": self._rerun, "start": self._start}
         self._journal.info("request.taken", kind=request.kind, id=request.id)
-        return match_[request.kind](request.payload, f"request\n{request.id}")
+        return match_[request.kind](request.payload, request.payload.get("key") or f"request\n{request.id}")
 
     def _cancel(self, payload: Mapping[str, Any], _key: str) -> Mapping[str, Any]:
         run = self._ledger.runs.get(payload["run_id"])
-        if run.state not in FINAL:
+        reason = payload.get("reason") or "cancelled by hand"
+        if run.state == "waiting":
+            self._approvals.end(run, reason=reason)
+        elif run.state not in FINAL:
             self._ledger.runs.request_cancel(run.id, at=self._clock())
-            reason = payload.get("reason") or "cancelled by hand"
             self._conductor.cancel(run.id, reason=reason, force=bool(payload.get("force")))
         return {"run_id": run.id, "state": self._ledger.runs.get(run.id).state}
 
@@ -111,7 +117,7 @@ class Requested:
         ref, sha = self._commit(repository, payload.get("ref"))
         mirror.fetch(ref=ref, sha=sha)
         sha = self._git.rev_parse(mirror.path, sha) or sha
-        found = self._workflow(find_workflows(self._git, mirror.path, sha), payload["workflow"])
+        found = named(find_workflows(self._git, mirror.path, sha), payload["workflow"])
         inputs = {str(name): value for name, value in (payload.get("inputs") or {}).items()}
         event = Event(
             kind="workflow_dispatch",
@@ -174,13 +180,3 @@ class Requested:
         same = [ref for ref, sha in refs.items() if sha == head and ref.startswith("refs/heads/")]
         preferred = [ref for ref in ("refs/heads/main", "refs/heads/master") if ref in same]
         return [*preferred, *same, "refs/heads/main", "refs/heads/master"]
-
-    def _workflow(self, found: tuple[FoundWorkflow, ...], name: str) -> FoundWorkflow:
-        called = [workflow for workflow in found if workflow.is_called(name)]
-        if called:
-            return called[0]
-        known = [workflow.name for workflow in found]
-        problem = Problem(
-            path=name, line=0, column=0, message="no such workflow", remedy=did_you_mean(name, known)
-        )
-        raise AuthorError(problem)

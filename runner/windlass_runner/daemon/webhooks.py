@@ -10,7 +10,7 @@ from windlass_registry.errors import OperatorError, UpstreamError
 from windlass_runner.daemon.deliveries import to_delivery
 from windlass_runner.daemon.journal import Journal
 from windlass_runner.daemon.settings import RepositorySettings, repository_address
-from windlass_runner.forges.base import BadSignature, DeliveryRefused
+from windlass_runner.forges.base import BadDelivery, BadSignature, DeliveryRefused
 from windlass_runner.forges.plain_git import parse_delivery
 from windlass_runner.ledger.inbox import Inbox
 
@@ -63,9 +63,14 @@ class Webhooks:
         if own is None:
             raise BadSignature("the repository has no webhook_secret")
         parse_delivery(headers, body, (own,))  # signed with this repository's own, not a neighbour's
+        names = [parsed.id, *(name for event in parsed.events for name in (event.ref or "", event.actor))]
+        if not all(map(str.isprintable, names)):
+            raise BadDelivery("names of deliveries, refs and people must be printable text")
         if not parsed.events:
             return 202, {"delivery": parsed.id, "events": 0}
-        is_new = self._inbox.put(to_delivery(parsed, repository=repository.url), at=self._clock())
+        is_new = self._inbox.put(
+            to_delivery(parsed, repository=repository.url, forge="git"), at=self._clock()
+        )
         self._wake()
         return 202, {"delivery": parsed.id, "events": len(parsed.events), "known": not is_new}
 

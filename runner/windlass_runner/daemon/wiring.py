@@ -10,7 +10,11 @@ from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
+from windlass_registry.errors import OperatorError
 from windlass_registry.store import Store
+from windlass_runner.daemon.approvals import Approvals
+from windlass_runner.daemon.forge_commands import ForgeCommands
+from windlass_runner.daemon.forge_events import ForgeEvents
 from windlass_runner.daemon.git_access import git_environment
 from windlass_runner.daemon.health import Health, RepositoryHealth
 from windlass_runner.daemon.host import EngineHealth, open_engine
@@ -29,6 +33,7 @@ from windlass_runner.daemon.webhooks import Webhooks
 from windlass_runner.daemon.worker import Worker
 from windlass_runner.data.trees import remove_tree
 from windlass_runner.engines.base import Engine
+from windlass_runner.forges.base import Asked
 from windlass_runner.forges.git import Git
 from windlass_runner.forges.plain_git import PlainGit
 from windlass_runner.ledger.ledger import Ledger
@@ -139,9 +144,18 @@ def _join(
         plan=CommitPlanning(git=git, packages=packages, options=options),
         clock=clock,
     )
+    approvals = Approvals(ledger=ledger, clock=clock)
+    forge_events = ForgeEvents(
+        ledger=ledger, git=git, mirror_of=mirror_of, pushes=pushes, approvals=approvals
+    )
     intake = Intake(
         inbox=ledger.inbox,
         pushes=pushes,
+        forge_events=forge_events,
+        forge_commands=ForgeCommands(
+            ledger=ledger, approvals=approvals, events=forge_events, asked=_nobody_asked, clock=clock
+        ),
+        requests=ledger.requests,
         starting=starting,
         watched=frozenset(repository.url for repository in settings.repositories),
         clock=clock,
@@ -177,6 +191,7 @@ def _join(
         repositories=settings.repositories,
         mirror_of=mirror_of,
         git=git,
+        approvals=approvals,
         clock=clock,
     )
     listener = _Listener(ledger, wakes=(wake("posting"), wake("requests")))
@@ -294,3 +309,7 @@ def _repository_health(poller: Poller, intake: Intake, posting: Posting) -> list
         )
         for state in poller.states()
     ]
+
+
+def _nobody_asked(repository: str) -> Asked:
+    raise OperatorError(f"{repository} has no forge that could be asked", remedy="set its `forge`")
