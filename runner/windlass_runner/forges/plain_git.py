@@ -8,7 +8,6 @@ and `after` or a list of such under `updates`, signed with HMAC-SHA-256 over the
 from __future__ import annotations
 
 import hashlib
-import hmac
 import json
 import os
 import re
@@ -16,10 +15,11 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from windlass_runner.forges.base import BadDelivery, BadSignature, CommitStatus, ParsedDelivery
+from windlass_runner.forges.base import BadDelivery, CommitStatus, ParsedDelivery
 from windlass_runner.forges.git import Git
 from windlass_runner.forges.local_refs import local_path
 from windlass_runner.forges.notes import NOTES_REF
+from windlass_runner.forges.signatures import check_signature
 from windlass_runner.workflow.events import NO_COMMIT, Event
 
 SIGNATURE_HEADERS: Final = ("x-windlass-signature-256", "x-hub-signature-256")
@@ -31,11 +31,6 @@ _OBJECT_NAME: Final = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 def is_watched(ref: str) -> bool:
     """Whether a push to that ref can start something: branches and tags, so never our own notes."""
     return ref.startswith(_WATCHED)
-
-
-def sign(body: bytes, secret: str) -> str:
-    """The signature header's value for a body."""
-    return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 
 class PlainGit:
@@ -75,7 +70,8 @@ def _owner(repository: Path) -> tuple[int, int] | None:
 
 def parse_delivery(headers: Mapping[str, str], body: bytes, secrets: Collection[str]) -> ParsedDelivery:
     """A hook's delivery as events. Raises BadSignature or BadDelivery."""
-    _check_signature(headers, body, secrets)
+    given = next((headers[name] for name in SIGNATURE_HEADERS if name in headers), None)
+    check_signature(given, body, secrets)
     data = _document(body)
     repository = _word(data, "repository")
     updates = data.get("updates", [data])
@@ -89,17 +85,6 @@ def parse_delivery(headers: Mapping[str, str], body: bytes, secrets: Collection[
         repository=repository,
         events=tuple(event for event in events if event.ref and is_watched(event.ref)),
     )
-
-
-def _check_signature(headers: Mapping[str, str], body: bytes, secrets: Collection[str]) -> None:
-    given = next((headers[name] for name in SIGNATURE_HEADERS if name in headers), None)
-    if given is None:
-        raise BadSignature("the delivery is not signed")
-    if not given.isascii():
-        raise BadSignature("the signature is not one")
-    fits = [hmac.compare_digest(given.strip().lower(), sign(body, secret)) for secret in secrets]
-    if not any(fits):
-        raise BadSignature("the signature does not fit the body")
 
 
 def _document(body: bytes) -> dict[str, Any]:

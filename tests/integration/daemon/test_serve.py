@@ -13,7 +13,7 @@ import pytest
 
 from integration.daemon.serving import QUICK, SECRET, Repository, Serving, configure, git, wait_until
 from windlass_runner.forges.hook_script import post_receive_script
-from windlass_runner.forges.plain_git import sign
+from windlass_runner.forges.signatures import sign
 from windlass_runner.ledger.ledger import Ledger
 
 pytestmark = pytest.mark.timeout(120)
@@ -115,11 +115,13 @@ def test_a_delivery_is_refused_by_what_is_wrong_with_it(
     serving.start()
     body = _delivery(repository, "1" * 40)
     other = body.replace(b"digits", b"figures")
+    half_a_pair = body.replace(b"{", b'{"delivery": "\\ud800", ', 1)
     cases = [
         (body, {}, 401),
         (body, _signed(body, "wrong"), 401),
         (body[:-5], _signed(body[:-5]), 400),
         (b"\xff", _signed(b"\xff"), 400),
+        (half_a_pair, _signed(half_a_pair), 400),
         (other, _signed(other), 404),
         (b"x" * (26 * 1024 * 1024), _signed(b"x"), 413),
     ]
@@ -129,7 +131,7 @@ def test_a_delivery_is_refused_by_what_is_wrong_with_it(
     with _ledger(tmp_path) as ledger:
         assert ledger.inbox.counts().waiting == 0
     refused = [entry for entry in serving.log() if entry["event"] == "webhook.refused"]
-    assert [entry["status"] for entry in refused] == [401, 401, 400, 400]
+    assert [entry["status"] for entry in refused] == [401, 401, 400, 400, 400]
     assert SECRET not in (tmp_path / "log").read_text()
 
 

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from windlass_runner.forges.base import BadDelivery, BadSignature
-from windlass_runner.forges.plain_git import is_watched, parse_delivery, sign
+from windlass_runner.forges.plain_git import is_watched, parse_delivery
+from windlass_runner.forges.signatures import sign
 
 SECRET = "hush"
 OLD, NEW = "1" * 40, "2" * 40

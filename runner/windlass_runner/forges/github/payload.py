@@ -1,0 +1,109 @@
+"""Reading GitHub's JSON by key: what is needed must be there, all the rest may be as it likes.
+
+Bodies of several years differ (https://docs.github.com/en/webhooks/webhook-events-and-payloads): fields
+come and go, and may be null. Used by `deliveries`. Pure.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from windlass_runner.forges.base import BadDelivery
+from windlass_runner.workflow.events import NO_COMMIT
+
+_MOST_LEVELS: Final = 100
+"""As deep as GitHub's own JSON goes."""
+_COMMIT: Final = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
+_NO_TEXT: Final = re.compile("[\0\ud800-\udfff]")
+"""NUL and halves of pairs: no argument of a program and no database takes them."""
+
+
+class Payload:
+    """One object of a body; `path` says where in the body it stands, with a dot at its end."""
+
+    def __init__(self, data: Mapping[str, Any], path: str = "") -> None:
+        self.data = data
+        self._path = path
+
+    def object(self, key: str) -> Payload:
+        """An object that must be there."""
+        found = self.object_or_none(key)
+        if found is None:
+            raise self._refusal(key, "an object")
+        return found
+
+    def object_or_none(self, key: str) -> Payload | None:
+        """An object, or None where there is none."""
+        value = self.data.get(key)
+        return Payload(value, f"{self._path}{key}.") if isinstance(value, dict) else None
+
+    def word(self, key: str) -> str:
+        """A text that must be there, not empty, and fit for a program's argument."""
+        found = self.word_or_none(key)
+        if found is None:
+            raise self._refusal(key, "text")
+        return found
+
+    def word_or_none(self, key: str) -> str | None:
+        """The same, or None where there is none."""
+        value = self.data.get(key)
+        return value if isinstance(value, str) and value and not _NO_TEXT.search(value) else None
+
+    def prose(self, key: str) -> str:
+        """What a person wrote, with what is no character replaced; empty where there is nothing."""
+        value = self.data.get(key)
+        return _NO_TEXT.sub("\ufffd", value) if isinstance(value, str) else ""
+
+    def commit(self, key: str) -> str:
+        """A commit's full name, which must be there; `NO_COMMIT` for zeros."""
+        found = self.commit_or_none(key)
+        if found is None:
+            raise self._refusal(key, "a commit's full name")
+        return found
+
+    def commit_or_none(self, key: str) -> str | None:
+        """The same, or None where there is none."""
+        value = self.data.get(key)
+        if not isinstance(value, str) or not _COMMIT.match(value):
+            return None
+        return value if value.strip("0") else NO_COMMIT
+
+    def number(self, key: str) -> int:
+        """A number above 0, as issues and pull requests have, which must be there."""
+        value = self.data.get(key)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise self._refusal(key, "a number")
+        return value
+
+    def _refusal(self, key: str, what: str) -> BadDelivery:
+        return BadDelivery(f"'{self._path}{key}' is missing or not {what}")
+
+
+def parse_payload(text: bytes) -> Payload:
+    """A body's JSON. Raises BadDelivery where it is not whole JSON, no object, or nested without end."""
+    try:
+        data = json.loads(text.decode("utf-8"), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise BadDelivery("the body is not whole JSON") from error
+    if not isinstance(data, dict):
+        raise BadDelivery("the body must be a JSON object")
+    if _is_too_deep(data):
+        raise BadDelivery(f"the body is nested more than {_MOST_LEVELS} levels deep")
+    return Payload(data)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _is_too_deep(data: Mapping[str, Any]) -> bool:
+    level: list[Any] = [data]
+    for _ in range(_MOST_LEVELS):
+        children = (item.values() if isinstance(item, dict) else item for item in level)
+        level = [child for items in children for child in items if isinstance(child, (dict, list))]
+        if not level:
+            return False
+    return True
