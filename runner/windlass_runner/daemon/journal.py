@@ -1,7 +1,7 @@
 """The daemon's log: events with fields, one line each, on the standard library's logging.
 
 A terminal gets `key=value`, everything else JSON lines. Fields are short: never a secret, never a
-whole payload. What lower rooms log through `logging` comes out in the same form.
+whole payload. What lower rooms and the HTTP server log through `logging` comes out in the same form.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import time
 from typing import Any, Final, TextIO
 
 ROOT: Final = "windlass_runner"
+_ROOTS: Final = (ROOT, "uvicorn")
 _LONGEST: Final = 2_000
 
 
@@ -38,22 +39,24 @@ def start_journal(stream: TextIO, *, has_terminal: bool) -> logging.Handler:
     """Send all events to the stream from now on."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(_KeyValues() if has_terminal else _JsonLines())
-    root = logging.getLogger(ROOT)
-    root.addHandler(handler)
-    root.setLevel(logging.INFO)
-    root.propagate = False
+    for name in _ROOTS:
+        root = logging.getLogger(name)
+        root.addHandler(handler)
+        root.setLevel(logging.INFO)
+        root.propagate = False
     return handler
 
 
 def stop_journal(handler: logging.Handler) -> None:
     """Undo `start_journal`."""
-    logging.getLogger(ROOT).removeHandler(handler)
+    for name in _ROOTS:
+        logging.getLogger(name).removeHandler(handler)
     handler.flush()
 
 
 class _JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        return json.dumps(_entry(self, record), ensure_ascii=False, default=str)
+        return _printable(json.dumps(_entry(self, record), ensure_ascii=False, default=str))
 
 
 class _KeyValues(logging.Formatter):
@@ -62,7 +65,8 @@ class _KeyValues(logging.Formatter):
         head = f"{entry.pop('at')} {entry.pop('level'):<7} {entry.pop('event')}"
         trace = entry.pop("trace", "")
         words = [f"{key}={_quoted(value)}" for key, value in entry.items()]
-        return " ".join([head, *words]) + (f"\n{trace}" if trace else "")
+        lines = [" ".join([head, *words]), *trace.splitlines()]
+        return "\n".join(map(_printable, lines))
 
 
 def _entry(formatter: logging.Formatter, record: logging.LogRecord) -> dict[str, Any]:
@@ -82,4 +86,12 @@ def _entry(formatter: logging.Formatter, record: logging.LogRecord) -> dict[str,
 
 def _quoted(value: Any) -> str:
     text = str(value)
-    return json.dumps(text, ensure_ascii=False) if not text or any(c in ' "\n=' for c in text) else text
+    is_word = text.isprintable() and text and not any(c in ' "=' for c in text)
+    return text if is_word else json.dumps(text, ensure_ascii=False)
+
+
+def _printable(text: str) -> str:
+    """The text with JSON's escapes for all that could steer the terminal on which somebody reads the log."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else json.dumps(letter)[1:-1] for letter in text)

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from typing import Final
 
 import uvicorn
+from starlette.applications import Starlette
 
 from windlass_registry.errors import OperatorError
 from windlass_runner.daemon.host import check_supported
@@ -19,6 +20,7 @@ from windlass_runner.daemon.opening import Opening
 from windlass_runner.daemon.settings import ServerSettings, Settings
 from windlass_runner.daemon.wiring import wire
 from windlass_runner.web.app import make_app
+from windlass_runner.web.bounds import BoundedProtocol
 
 _GRACE_S: Final = 2
 _LOOK_S: Final = 0.5
@@ -44,7 +46,7 @@ def serve(
         address = address_of(listener)
         try:
             opening.attempt()
-            with _serving(make_app(receive_git=opening.receive_git, health=opening.health), listener):
+            with serving_http(make_app(receive_git=opening.receive_git, health=opening.health), listener):
                 Journal("server").info("server.listens", address=address)
                 ready(address)
                 while not stopping.wait(_LOOK_S):  # a signal may reach another thread and wake nobody
@@ -80,15 +82,18 @@ def address_of(listener: socket.socket) -> str:
 
 
 @contextlib.contextmanager
-def _serving(app: object, listener: socket.socket) -> Iterator[None]:
+def serving_http(
+    app: Starlette, listener: socket.socket, *, protocol: type[BoundedProtocol] = BoundedProtocol
+) -> Iterator[None]:
     """uvicorn on a thread of its own; signals stay ours."""
     config = uvicorn.Config(
-        app,  # type: ignore[arg-type]
-        http="h11",
+        app,
+        http=protocol,
         loop="asyncio",
         ws="none",
         lifespan="off",
         log_config=None,
+        log_level="error",  # what strangers send wrongly is no news
         access_log=False,
         server_header=False,
         timeout_keep_alive=5,

@@ -13,66 +13,121 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from windlass_runner.web.bounds import BODIES_BYTES, Room
+
 LARGEST_BODY_BYTES: Final = 25 * 1024 * 1024
 """GitHub's own limit for what it sends (https://docs.github.com/en/webhooks)."""
 BODY_TIMEOUT_S: Final = 30.0
 RETRY_AFTER_S: Final = 5
+_READ_ON_BYTES: Final = 4 * LARGEST_BODY_BYTES
+"""How much of a body that is too large is read, so that a client that is still sending sees the answer."""
 
 Reply = tuple[int, dict[str, Any]]
 Receive = Callable[[Mapping[str, str], bytes], Reply]
 
 
-def make_app(*, receive_git: Receive, health: Callable[[], Reply]) -> Starlette:
-    """The application. Both functions may block, and are called from several threads."""
+def make_app(
+    *, receive_git: Receive, health: Callable[[], Reply], bodies_bytes: int = BODIES_BYTES
+) -> Starlette:
+    """The application. Both functions may block, and are called from several threads. `bodies_bytes`: what
+    all bodies that are being read may take together."""
 
     async def healthz(_request: Request) -> Response:
         status, data = await run_in_threadpool(health)
         return JSONResponse(data, status, headers={"Cache-Control": "no-store"})
 
-    return Starlette(
+    app = Starlette(
         routes=[
-            Route("/hooks/git", _hook(receive_git), methods=["POST"]),
+            Route("/hooks/git", _hook(receive_git, Room(bodies_bytes)), methods=["POST"]),
             Route("/healthz", healthz, methods=["GET"]),
         ]
     )
+    app.router.redirect_slashes = False  # a redirect would repeat the Host that the client made up
+    return app
 
 
-def _hook(receive: Receive) -> Callable[[Request], Awaitable[Response]]:
+def _hook(receive: Receive, room: Room) -> Callable[[Request], Awaitable[Response]]:
     async def hook(request: Request) -> Response:
+        body = _Body(room)
         try:
             async with asyncio.timeout(BODY_TIMEOUT_S):
-                body = await _read_body(request)
+                await body.read(request)
+            status, data = await run_in_threadpool(receive, dict(request.headers), body.take())
         except TimeoutError:
-            return _closing(408, "the body took too long")
+            return _closing(HTTPStatus.REQUEST_TIMEOUT, "the body took too long")
         except ClientDisconnect:
-            return Response(status_code=400)
-        if body is None:
-            return _closing(413, f"more than {LARGEST_BODY_BYTES:,} bytes")
-        status, data = await run_in_threadpool(receive, dict(request.headers), body)
-        later = {"Retry-After": str(RETRY_AFTER_S)} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
-        return JSONResponse(data, status, headers=later)
+            return Response(status_code=HTTPStatus.BAD_REQUEST)
+        except _TooLarge:
+            return _closing(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"more than {LARGEST_BODY_BYTES:,} bytes")
+        except _NoRoom:
+            return _closing(
+                HTTPStatus.SERVICE_UNAVAILABLE, "too much is being sent at once; send it again later"
+            )
+        finally:
+            body.close()
+        return JSONResponse(data, status, headers=_more(status))
 
     return hook
 
 
-async def _read_body(request: Request) -> bytes | None:
-    """The body, or None where it is too large. Of such a one nothing is kept, and the rest is read
-    for a while, so that a client that is still sending sees the answer and not a broken pipe."""
+class _TooLarge(Exception):
+    """The body is larger than any that is read."""
+
+
+class _NoRoom(Exception):
+    """Other bodies take the memory."""
+
+
+class _Body:
+    """One body on its way in. What it takes of the room it gives back at `close`."""
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        self._parts: list[bytes] = []
+        self._held_bytes = 0
+
+    async def read(self, request: Request) -> None:
+        """Raises _TooLarge, _NoRoom, ClientDisconnect."""
+        told_bytes = _told_bytes(request)
+        if told_bytes > _READ_ON_BYTES or ("expect" in request.headers and told_bytes > LARGEST_BODY_BYTES):
+            raise _TooLarge
+        size_bytes = 0
+        async for part in request.stream():
+            size_bytes += len(part)
+            if size_bytes <= LARGEST_BODY_BYTES:
+                self._keep(part)
+            else:
+                self.close()
+            if size_bytes > _READ_ON_BYTES:
+                break
+        if size_bytes > LARGEST_BODY_BYTES:
+            raise _TooLarge
+
+    def take(self) -> bytes:
+        """All of it."""
+        return b"".join(self._parts)
+
+    def close(self) -> None:
+        """Let go of what was read."""
+        self._parts.clear()
+        self._room.give_back(self._held_bytes)
+        self._held_bytes = 0
+
+    def _keep(self, part: bytes) -> None:
+        if not self._room.take(len(part)):
+            raise _NoRoom
+        self._held_bytes += len(part)
+        self._parts.append(part)
+
+
+def _told_bytes(request: Request) -> int:
     told = request.headers.get("content-length", "")
-    if told.isascii() and told.isdigit() and "expect" in request.headers and int(told) > LARGEST_BODY_BYTES:
-        return None
-    parts: list[bytes] = []
-    size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size <= LARGEST_BODY_BYTES:
-            parts.append(part)
-        else:
-            parts.clear()
-        if size > 4 * LARGEST_BODY_BYTES:
-            return None
-    return b"".join(parts) if size <= LARGEST_BODY_BYTES else None
+    return int(told) if told.isascii() and told.isdigit() else 0
 
 
 def _closing(status: int, why: str) -> Response:
-    return JSONResponse({"error": why}, status, headers={"Connection": "close"})
+    return JSONResponse({"error": why}, status, headers={"Connection": "close", **_more(status)})
+
+
+def _more(status: int) -> dict[str, str]:
+    return {"Retry-After": str(RETRY_AFTER_S)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import io
 import json
+import logging
+
+import pytest
 
 from windlass_runner.daemon.journal import Journal, start_journal, stop_journal
 
@@ -38,3 +41,17 @@ def test_a_field_is_never_a_whole_payload() -> None:
     Journal("test").info("x", body="y" * 100_000)
     stop_journal(handler)
     assert len(stream.getvalue()) < 3_000
+
+
+@pytest.mark.parametrize("has_terminal", [True, False])
+def test_nothing_that_strangers_send_steers_a_terminal(has_terminal: bool) -> None:
+    stream = io.StringIO()
+    handler = start_journal(stream, has_terminal=has_terminal)
+    try:
+        Journal("test").warning("x", name="\x1b[2Ja\x9b31m\u2028\ud800\U000e0001")
+        logging.getLogger("uvicorn.error").error("broken \x1b[2J")
+    finally:
+        stop_journal(handler)
+    lines = stream.getvalue().split("\n")
+    assert len(lines) == 3
+    assert all(map(str.isprintable, lines))
