@@ -16,7 +16,7 @@ from windlass_runner.daemon.approvals import Approvals
 from windlass_runner.daemon.journal import Journal
 from windlass_runner.daemon.pushes import Pushes, Source
 from windlass_runner.daemon.workflows import find_workflows, named
-from windlass_runner.forges.git import Git
+from windlass_runner.forges.git import Git, default_branches
 from windlass_runner.forges.git_errors import RefRejected
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.run.workspace import Mirror
@@ -89,7 +89,8 @@ class ForgeEvents:
         """The event with the commits that the forge did not say, as they stand in the repository now."""
         if event.kind == "repository_dispatch" and not event.sha.strip("0"):
             refs = self._git.ls_remote(event.repository)
-            return replace(event, sha=_commit(refs, event.ref or "HEAD", event.repository))
+            ref = event.ref or next(iter(default_branches(refs)), "HEAD")
+            return replace(event, ref=ref, sha=_commit(refs, ref, event.repository))
         if event.kind == "pull_request":
             refs = self._git.ls_remote(event.repository)
             base_sha = _commit(refs, f"refs/heads/{event.base_ref}", event.repository)

@@ -19,7 +19,7 @@ from windlass_runner.daemon.rerun import plan_rerun
 from windlass_runner.daemon.settings import RepositorySettings
 from windlass_runner.daemon.starting import Starting
 from windlass_runner.daemon.workflows import find_workflows, named
-from windlass_runner.forges.git import Git
+from windlass_runner.forges.git import Git, default_branches
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.records import FINAL, Request
 from windlass_runner.run.workspace import Mirror
@@ -160,10 +160,10 @@ class Requested:
         """The ref and commit that somebody means by `main`, `refs/tags/v1` or nothing (the default)."""
         refs = self._git.ls_remote(repository.url)
         candidates = (
-            [wanted, f"refs/heads/{wanted}", f"refs/tags/{wanted}"] if wanted else self._default(refs)
+            [wanted, f"refs/heads/{wanted}", f"refs/tags/{wanted}"] if wanted else default_branches(refs)
         )
         for ref in candidates:
-            if ref is not None and ref in refs and ref != "HEAD":
+            if ref in refs and ref != "HEAD":
                 return ref, refs[ref]
         holder = next((ref for ref, sha in refs.items() if sha == wanted and ref != "HEAD"), None)
         if holder is not None and wanted is not None:
@@ -174,9 +174,3 @@ class Requested:
         raise OperatorError(
             f"{repository.name} has no branch or tag '{wanted}'", remedy=did_you_mean(str(wanted), heads)
         )
-
-    def _default(self, refs: Mapping[str, str]) -> list[str | None]:
-        head = refs.get("HEAD")
-        same = [ref for ref, sha in refs.items() if sha == head and ref.startswith("refs/heads/")]
-        preferred = [ref for ref in ("refs/heads/main", "refs/heads/master") if ref in same]
-        return [*preferred, *same, "refs/heads/main", "refs/heads/master"]

@@ -299,6 +299,15 @@ class Git:
         return _paths(self._program.work_tree(arguments, folder))
 
 
+def default_branches(refs: Mapping[str, str]) -> list[str]:
+    """The refs that a remote's default branch may be, the likeliest first: `ls_remote` gives HEAD's commit
+    only, and several branches may stand there."""
+    head = refs.get("HEAD")
+    same = [ref for ref, sha in refs.items() if sha == head and ref.startswith("refs/heads/")]
+    usual = ("refs/heads/main", "refs/heads/master")
+    return [*(ref for ref in usual if ref in same), *same, *(ref for ref in usual if ref in refs)]
+
+
 def _stands_at(ref: Path, sha: str) -> bool:
     """Whether a ref is exactly there. Git moves a ref only when all behind it has come."""
     try:
