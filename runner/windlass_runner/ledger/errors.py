@@ -45,3 +45,22 @@ class UnknownJob(WindlassError):
         self.run_id = run_id
         self.keys = keys
         super().__init__(f"run '{run_id}' lacks one of the jobs: {', '.join(keys)}")
+
+
+class TokenNameTaken(OperatorError):
+    """There is a token of that name already."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(
+            f"there is a token '{name}' already",
+            remedy=f"choose another name, or take that one away with 'windlass tokens revoke {name}'",
+        )
+
+
+class UnknownToken(OperatorError):
+    """No token has that name or id."""
+
+    def __init__(self, wanted: str) -> None:
+        self.wanted = wanted
+        super().__init__(f"there is no token '{wanted}'", remedy="'windlass tokens list' names them")

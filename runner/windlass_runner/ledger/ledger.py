@@ -15,6 +15,7 @@ from windlass_runner.ledger.refs import Refs
 from windlass_runner.ledger.requests import Requests
 from windlass_runner.ledger.runs import Runs
 from windlass_runner.ledger.store import Store
+from windlass_runner.ledger.tokens import Tokens
 from windlass_runner.ledger.versions import bring_to_head
 
 
@@ -39,6 +40,7 @@ class Ledger:
         self.outbox = Outbox(store)
         self.refs = Refs(store)
         self.requests = Requests(store, self.runs)
+        self.tokens = Tokens(store)
 
     @classmethod
     def open(cls, url_or_path: str | Path, *, create: bool = True) -> Ledger:

@@ -236,3 +236,24 @@ class Request:
     kind: RequestKind
     payload: Mapping[str, Any]
     created_at: float
+
+
+Scope = Literal["read", "run", "admin"]
+SCOPES: tuple[Scope, ...] = ("read", "run", "admin")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenRecord:
+    """Somebody who may use the HTTP API, known by a secret text of which only the digest is here."""
+
+    id: str
+    name: str
+    digest: str
+    """SHA-256 of the text, in hexadecimal."""
+    scopes: tuple[Scope, ...]
+    repositories: tuple[str, ...]
+    """Names of the repositories that it is limited to; none: all."""
+    created_at: float
+    expires_at: float | None = None
+    last_used_at: float | None = None
+    """To the minute: most uses are not written down."""

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.event import listen
 from sqlalchemy.types import BigInteger
 
-REVISIONS: Final = ("0001",)
+REVISIONS: Final = ("0001", "0002")
 """All revisions that this program knows, oldest first."""
 HEAD: Final = REVISIONS[-1]
 
@@ -222,10 +222,27 @@ requests = Table(
     Column("payload", Text, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("result", Text),
+    # What makes it the same question where somebody asks again, not knowing whether it was heard.
+    Column("key", Text),
     sqlite_autoincrement=True,
 )
+Index("requests_by_key", requests.c.key, unique=True)
 _is_open = requests.c.result.is_(None)
 Index("requests_open", requests.c.id, sqlite_where=_is_open)
+
+# Of the text that a client shows only the digest is kept.
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("digest", Text, nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("repositories", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("expires_at", Double),
+    Column("last_used_at", Double),
+)
 
 
 def _make_partial(_metadata: MetaData, connection: Connection, **_: Any) -> None:

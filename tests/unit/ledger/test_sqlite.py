@@ -139,6 +139,19 @@ def test_the_migrations_give_the_schema_of_a_new_ledger(tmp_path: Path, address:
     assert set(inspect(made).get_table_names()) - {"sqlite_sequence"} == set(metadata.tables)
 
 
+def test_what_lies_in_a_ledger_of_the_first_revision_stays(address: str) -> None:
+    Path(address).parent.mkdir()
+    first = create_engine(f"sqlite:///{address}", poolclass=NullPool)
+    with first.begin() as connection:
+        migrate(connection, revision="0001")
+        connection.exec_driver_sql(
+            "INSERT INTO requests (kind, payload, created_at) VALUES ('cancel', '{\"run_id\":\"r\"}', 1.0)"
+        )
+    with Ledger.open(address) as ledger:
+        assert [request.payload for request in ledger.requests.take()] == [{"run_id": "r"}]
+        assert ledger.tokens.list() == []
+
+
 def test_an_older_ledger_is_migrated_when_it_is_opened(tmp_path: Path, address: str) -> None:
     Path(address).parent.mkdir()
     _restamp(address, "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
@@ -280,4 +293,4 @@ def _restamp(address: str, statement: str) -> None:
 def _schema(engine: Engine) -> dict[str, object]:
     with engine.connect() as connection:
         rows = connection.execute(text("SELECT type, name, tbl_name, sql FROM sqlite_master")).all()
-    return {row.name: (row.type, row.tbl_name, " ".join((row.sql or "").split())) for row in rows}
+    return {row.name: (row.type, row.tbl_name, "".join((row.sql or "").split())) for row in rows}
