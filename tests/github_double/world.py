@@ -1,0 +1,187 @@
+"""What exists on the double: an App, its installations, repositories with their commits and checks."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from itertools import count
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+Json = Any
+WRITE = {"checks": "write", "contents": "read", "metadata": "read", "statuses": "write"}
+
+
+@cache
+def private_key() -> str:
+    """The App's key as GitHub hands it out, in PEM. Made once: it takes a tenth of a second."""
+    key = rsa.generate_private_key(public_exponent=65_537, key_size=2048)
+    form = (serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption())
+    return key.private_bytes(serialization.Encoding.PEM, *form).decode()
+
+
+class Clock:
+    """Time that passes only when somebody waits. `now` is in seconds since 1970."""
+
+    def __init__(self, now: float = 1_800_000_000.0) -> None:
+        self.now = now
+        self.waits: list[float] = []
+        self._lock = threading.Lock()
+
+    def __call__(self) -> float:
+        return self.now
+
+    def wait(self, seconds: float) -> None:
+        with self._lock:
+            self.now += seconds
+            self.waits.append(seconds)
+
+
+@dataclass(kw_only=True)
+class CheckRun:
+    """`fields` are what was sent, `annotations` all that ever came, `states` every state it had."""
+
+    id: int
+    created_at: float
+    app_id: int
+    suite_id: int
+    fields: dict[str, Json]
+    annotations: list[dict[str, Json]] = field(default_factory=list)
+    states: list[tuple[str, str | None]] = field(default_factory=list)
+
+    @property
+    def state(self) -> tuple[str, str | None]:
+        return self.fields["status"], self.fields.get("conclusion")
+
+    @property
+    def output(self) -> dict[str, Json]:
+        found: dict[str, Json] = self.fields.get("output", {})
+        return found
+
+
+@dataclass(kw_only=True)
+class Repository:
+    """`former_names` lead to it by redirect. A commit that is not among `commits` does not exist."""
+
+    id: int
+    name: str
+    former_names: set[str] = field(default_factory=set)
+    commits: set[str] = field(default_factory=set)
+    refs: dict[str, str] = field(default_factory=dict)
+    check_runs: dict[int, CheckRun] = field(default_factory=dict)
+    statuses: list[dict[str, Json]] = field(default_factory=list)
+    pulls: dict[int, dict[str, Json]] = field(default_factory=dict)
+    comments: dict[int, dict[str, Json]] = field(default_factory=dict)
+    permissions: dict[str, str] = field(default_factory=dict)
+    """By login: admin, write, read or none."""
+
+    def rename(self, name: str) -> None:
+        self.former_names.add(self.name)
+        self.name = name
+
+    def runs_of(self, sha: str, *, name: str | None = None) -> list[CheckRun]:
+        """The check runs of a commit, oldest first."""
+        runs = [run for run in self.check_runs.values() if run.fields["head_sha"] == sha]
+        return [run for run in runs if name is None or run.fields["name"] == name]
+
+
+@dataclass(kw_only=True)
+class Installation:
+    id: int
+    account: str
+    repositories: set[int] = field(default_factory=set)
+    permissions: dict[str, str] = field(default_factory=lambda: dict(WRITE))
+    is_suspended: bool = False
+
+
+@dataclass(kw_only=True)
+class Token:
+    """An installation's (`installation` is its number) or a person's (then `login` is told)."""
+
+    text: str
+    expires_at: float
+    installation: int | None = None
+    login: str | None = None
+
+
+@dataclass(kw_only=True)
+class Delivery:
+    """A webhook that was sent. `status_code` is what its receiver answered; 0: nothing."""
+
+    id: int
+    guid: str
+    event: str
+    payload: dict[str, Json]
+    delivered_at: float
+    status_code: int = 0
+    is_redelivery: bool = False
+
+
+@dataclass(kw_only=True)
+class World:
+    """`clock` is GitHub's own. `settles_after_s`: how long a new check run answers a PATCH with 404."""
+
+    clock: Clock
+    app_id: int = 4711
+    settles_after_s: float = 0.0
+    hourly_limit: int = 5_000
+    installations: dict[int, Installation] = field(default_factory=dict)
+    repositories: dict[int, Repository] = field(default_factory=dict)
+    tokens: dict[str, Token] = field(default_factory=dict)
+    deliveries: dict[int, Delivery] = field(default_factory=dict)
+    ids: Iterator[int] = field(default_factory=lambda: count(101))
+
+    def add_repository(self, name: str, *, commits: tuple[str, ...] = ()) -> Repository:
+        repository = Repository(id=next(self.ids), name=name, commits=set(commits))
+        self.repositories[repository.id] = repository
+        return repository
+
+    def install(self, *repositories: Repository) -> Installation:
+        """Install the App for these."""
+        account = repositories[0].name.partition("/")[0]
+        found = Installation(id=next(self.ids), account=account, repositories={r.id for r in repositories})
+        self.installations[found.id] = found
+        return found
+
+    def add_person(self, login: str) -> str:
+        """A personal token of theirs."""
+        token = Token(text=f"ghp_{login}{next(self.ids)}", expires_at=float("inf"), login=login)
+        self.tokens[token.text] = token
+        return token.text
+
+    def expire_tokens(self) -> None:
+        """What the installations hold by now is of no use any more."""
+        for token in self.tokens.values():
+            if token.installation is not None:
+                token.expires_at = 0.0
+
+    def find(self, name: str) -> tuple[Repository | None, bool]:
+        """The repository of that name, and whether that is its name today."""
+        for repository in self.repositories.values():
+            if repository.name.lower() == name.lower():
+                return repository, True
+        for repository in self.repositories.values():
+            if name.lower() in {former.lower() for former in repository.former_names}:
+                return repository, False
+        return None, True
+
+
+def real_clock() -> Clock:
+    """A clock that goes by itself."""
+
+    class Real(Clock):
+        def __call__(self) -> float:
+            return time.time()
+
+    return Real()
+
+
+def stamp(at: float | None) -> str | None:
+    """A time as GitHub writes it."""
+    return None if at is None else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
