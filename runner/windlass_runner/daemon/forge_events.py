@@ -83,7 +83,7 @@ class ForgeEvents:
             source=Source(mirror=mirror, objects=mirror.path),
         )
         run_id = self._pushes.create(draft, key=f"{delivery}\n{found.path}")
-        return (run_id,) if run_id is not None and not draft.problems else ()
+        return (run_id,) if run_id is not None and draft.may_begin else ()
 
     def _located(self, event: Event) -> Event:
         """The event with the commits that the forge did not say, as they stand in the repository now."""
@@ -118,7 +118,7 @@ class ForgeEvents:
                 if run_id is None:
                     continue
                 made.append(run_id)
-                if event.is_fork and not draft.problems:
+                if event.is_fork and draft.may_begin:
                     self._approvals.hold(run_id, event)
         self._journal.info(
             "event.taken",

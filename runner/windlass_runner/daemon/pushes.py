@@ -48,10 +48,18 @@ class Planning(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drafted:
-    """A run to be written down. With problems it is a failed check: it ends as it begins."""
+    """A run to be written down. With problems it is a failed check, and where it is skipped a skipped one:
+    it ends as it begins."""
 
     run: NewRun
     problems: tuple[Problem, ...] = ()
+    skipped: str | None = None
+    """Why it is skipped."""
+
+    @property
+    def may_begin(self) -> bool:
+        """Whether there is anything to carry out."""
+        return not self.problems and self.skipped is None
 
 
 class _OnlyLooking(Exception):
@@ -59,7 +67,11 @@ class _OnlyLooking(Exception):
 
 
 class Pushes:
-    """Safe to use from several threads; one thread per repository at a time."""
+    """Safe to use from several threads; one thread per repository at a time.
+
+    `shows_skipped`: whether a workflow that path filters keep from running is shown on the commits of that
+    repository: where a check is required, nobody could merge without it.
+    """
 
     def __init__(
         self,
@@ -68,12 +80,14 @@ class Pushes:
         git: Git,
         mirror_of: Callable[[str], Mirror],
         plan: Planning,
+        shows_skipped: Callable[[str], bool],
         clock: Callable[[], float],
     ) -> None:
         self._ledger = ledger
         self._git = git
         self._mirror_of = mirror_of
         self._plan = plan
+        self._shows_skipped = shows_skipped
         self._clock = clock
         self._journal = Journal("pushes")
         self._fetchers = ThreadPoolExecutor(4, thread_name_prefix="windlass-fetch")
@@ -115,13 +129,22 @@ class Pushes:
         try:
             return Drafted(run=self._plan(found, event=event, reason=reason, source=source))
         except AuthorError as error:
-            return Drafted(run=refused_run(found, event), problems=error.problems)
+            run = _without_jobs(found, event, reason="the workflow cannot run")
+            return Drafted(run=run, problems=error.problems)
 
     def create(self, draft: Drafted, *, key: str | None) -> str | None:
         """Write one run down; None where there is one of that key."""
         at = self._clock()
         with self._ledger.transaction():
             run_id = self._ledger.runs.create(draft.run, at=at, key=key, report=True)
+            if run_id is not None and draft.skipped is not None:
+                self._ledger.runs.record(
+                    run_id,
+                    run=RunUpdate(state="skipped", reason=draft.skipped, started_at=at, ended_at=at),
+                    events=[EventDraft(kind="run.ended", data={"state": "skipped", "reason": draft.skipped})],
+                    at=at,
+                    report=True,
+                )
             if run_id is not None and draft.problems:
                 problems = [_annotation(problem) for problem in draft.problems]
                 reason = _reason(draft.problems)
@@ -145,7 +168,8 @@ class Pushes:
     def matching(
         self, workflows: tuple[FoundWorkflow, ...], event: Event, source: Source
     ) -> Iterator[Drafted]:
-        """The workflows that the event starts, and of a push those that are broken."""
+        """The workflows that the event starts, of a push those that are broken, and those that are skipped
+        where that is shown."""
         for found in workflows:
             if found.workflow is None:
                 if event.branch is not None:  # its triggers cannot be known: whoever pushed must hear of it
@@ -154,6 +178,9 @@ class Pushes:
             matched = match(found.workflow, event)
             if matched.runs:
                 yield self.draft(found, event, reason=matched.reason, source=source)
+            elif matched.is_by_paths and self._shows_skipped(event.repository):
+                run = _without_jobs(found, event, reason=matched.reason)
+                yield Drafted(run=run, skipped=matched.reason)
 
     def _write(self, event: Event, drafts: list[Drafted], *, observed_at: float | None) -> tuple[str, ...]:
         made: list[str] = []
@@ -231,14 +258,14 @@ def push_payload(event: Event, commit: Commit) -> dict[str, Any]:
     }
 
 
-def refused_run(found: FoundWorkflow, event: Event) -> NewRun:
-    """The record of a workflow that cannot run: no jobs, only what is wrong with it."""
+def _without_jobs(found: FoundWorkflow, event: Event, *, reason: str) -> NewRun:
+    """The record of a workflow that does not run: no jobs, only why."""
     plan = Plan(
         workflow=found.name,
         path=found.path,
         run_name=found.name,
         event=event,
-        reason="the workflow cannot run",
+        reason=reason,
         inputs={},
         env={},
         specs={},

@@ -142,6 +142,9 @@ def _join(
         git=git,
         mirror_of=mirror_of,
         plan=CommitPlanning(git=git, packages=packages, options=options),
+        shows_skipped=lambda url: any(
+            repository.url == url and repository.forge != "git" for repository in settings.repositories
+        ),
         clock=clock,
     )
     approvals = Approvals(ledger=ledger, clock=clock)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from windlass_registry.documents import Position
@@ -41,6 +41,8 @@ class Match:
 
     trigger: Trigger | None
     reason: str
+    is_by_paths: bool = False
+    """It does not run, and only because of the files that were changed."""
 
     @property
     def runs(self) -> bool:
@@ -67,7 +69,12 @@ def match(workflow: Workflow, event: Event) -> Match:
         if reason is None:
             return Match(trigger=trigger, reason=_acceptance(trigger, event))
         reasons.append(reason)
-    return Match(trigger=None, reason="; ".join(dict.fromkeys(reasons)))
+    whatever_changed = replace(event, changed_paths=None)
+    return Match(
+        trigger=None,
+        reason="; ".join(dict.fromkeys(reasons)),
+        is_by_paths=any(_refusal(trigger, whatever_changed) is None for trigger in of_kind),
+    )
 
 
 def skip_word(message: str) -> str | None:

@@ -117,7 +117,14 @@ def room(tmp_path: Path, repository: Repository) -> Room:
         return Mirror(tool, tmp_path / "storage", url)
 
     planning = CommitPlanning(git=tool, packages=Store(tmp_path / "packages"), options=PlanOptions())
-    pushes = Pushes(ledger=ledger, git=tool, mirror_of=mirror_of, plan=planning, clock=clock)
+    pushes = Pushes(
+        ledger=ledger,
+        git=tool,
+        mirror_of=mirror_of,
+        plan=planning,
+        shows_skipped=lambda _url: True,
+        clock=clock,
+    )
     approvals = Approvals(ledger=ledger, clock=clock)
     events = ForgeEvents(ledger=ledger, git=tool, mirror_of=mirror_of, pushes=pushes, approvals=approvals)
     people = People(writers={"owner"})
@@ -146,14 +153,18 @@ def test_a_pull_request_of_ones_own_begins_at_once_and_once_for_a_delivery(room:
     ]
 
 
-def test_the_files_of_a_pull_request_are_those_that_it_changes_since_it_left_the_base(room: Room) -> None:
+def test_a_pull_request_that_changes_no_file_of_the_filter_is_shown_as_skipped(room: Room) -> None:
+    """What the base has changed since they parted does not count."""
     fork_point = git(room.repository.work, "rev-parse", "HEAD").strip()
     room.push({"src/main_only.py": "1"}, branch="main")
     git(room.repository.work, "reset", "-q", "--hard", fork_point)
     sha = room.push({"docs/a.md": "1"}, branch="refs/pull/7/head")
 
-    assert room.take(room.pull(sha)) == ()
-    assert room.runs() == []
+    (skipped,) = room.take(room.pull(sha))
+
+    run = room.ledger.runs.get(skipped)
+    assert (run.state, run.ended_at) == ("skipped", 100.0)
+    assert "paths [src/**] include none of the 1 file changed" in run.reason
 
 
 def test_a_forks_run_is_the_bases_workflow_and_waits_for_an_approval_of_that_commit(room: Room) -> None:

@@ -95,7 +95,11 @@ def test_ignored_branches_and_tags_do_not_run() -> None:
 def test_one_changed_file_that_matches_is_enough() -> None:
     on = "{push: {paths: ['src/**', '!src/docs/**']}}"
     assert decide(on, push(changed_paths=("README.md", "src/a.py"))).runs
-    assert not decide(on, push(changed_paths=("README.md", "src/docs/a.md"))).runs
+    refused = decide(on, push(changed_paths=("README.md", "src/docs/a.md")))
+    assert not refused.runs
+    assert refused.is_by_paths
+    elsewhere = push("refs/tags/v1", changed_paths=("README.md",), head_message="[skip ci]")
+    assert not decide("{push: {branches: [main], paths: [x]}}", elsewhere).is_by_paths
 
 
 def test_paths_that_are_all_ignored_do_not_run() -> None:
