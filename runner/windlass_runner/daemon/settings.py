@@ -240,6 +240,8 @@ def _repository(section: Section, folder: Path) -> RepositorySettings | None:
             section.error(None, "a repository without `url`", "say which repository to watch")
         return None
     address = repository_address(url, folder)
+    if _holds_password(address):  # it would stand in the log, on /healthz and in what jobs are told
+        section.error("url", "'repository.url' holds a password", "leave it to a credential helper of git's")
     return RepositorySettings(
         url=address,
         name=name or _short_name(address),
@@ -259,6 +261,11 @@ def repository_address(url: str, folder: Path) -> str:
     if colon and "/" not in head:  # git's short form for ssh, host:path
         return url.rstrip("/")
     return "file://" + os.path.normpath(folder / url)
+
+
+def _holds_password(url: str) -> bool:
+    user, at, _ = url.partition("://")[2].partition("/")[0].rpartition("@")
+    return bool(at) and ":" in user
 
 
 def _short_name(url: str) -> str:

@@ -83,6 +83,7 @@ class Serving:
     folder: Path
     lives: list[subprocess.Popen[str]] = field(default_factory=list)
     address: str = ""
+    environment: dict[str, str] = field(default_factory=dict)
 
     def start(self) -> None:
         with (self.folder / "log").open("a") as log:
@@ -92,7 +93,12 @@ class Serving:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                env={**_ENVIRONMENT, "PYTHONPATH": os.pathsep.join(sys.path), "TOKEN": "t0ken"},
+                env={
+                    **_ENVIRONMENT,
+                    "PYTHONPATH": os.pathsep.join(sys.path),
+                    "TOKEN": "t0ken",
+                    **self.environment,
+                },
             )
         self.lives.append(process)
         assert process.stdout is not None
@@ -142,7 +148,9 @@ def wait_until(claim: Callable[[], object], *, what: str, timeout_s: float = 30.
         pause.wait(0.03)
 
 
-def configure(folder: Path, repository: Repository, *, poll_s: float = 0.1, more: str = "") -> None:
+def configure(
+    folder: Path, repository: Repository, *, url: str | None = None, poll_s: float = 0.1, more: str = ""
+) -> None:
     (folder / "secret").write_text(SECRET)
     (folder / "windlass.toml").write_text(
         f"""
@@ -151,7 +159,7 @@ listen = "127.0.0.1:0"
 [storage]
 path = "store"
 [[repository]]
-url = "{repository.bare}"
+url = "{url or repository.bare}"
 poll_s = {poll_s}
 webhook_secret = {{file = "secret"}}
 [[host]]

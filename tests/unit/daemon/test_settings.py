@@ -110,6 +110,7 @@ def test_a_secret_has_exactly_one_place(tmp_path: Path, source: str) -> None:
         ("[server]\nurl = 5", "2:1: 'server.url' must be text, not 5"),
         ("server = 5", "1:1: 'server' must be a table, not 5; write [server]"),
         ('[repository]\nurl = "a"', "1:1: 'repository' must be a list of tables; write [[repository]]"),
+        ('[[repository]]\nurl = "https://a:b@host/c.git"', "2:1: 'repository.url' holds a password"),
         ("[[repository]]\npoll_s = 1", "1:1: a repository without `url`"),
         ('[[repository]]\nurl = "/a"\npoll_s = -1', "3:1: 'repository.poll_s' must be a number from 0 up"),
         ('[[repository]]\nurl = "/a"\npoll_s = nan', "3:1: 'repository.poll_s' must be a number"),
