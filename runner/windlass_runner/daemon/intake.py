@@ -20,6 +20,7 @@ from windlass_runner.daemon.journal import Journal
 from windlass_runner.daemon.pushes import Pushes
 from windlass_runner.daemon.starting import Starting
 from windlass_runner.daemon.worker import backoff_s
+from windlass_runner.forges.base import DeliveryRefused
 from windlass_runner.forges.git_errors import RefRejected
 from windlass_runner.ledger.inbox import Inbox
 from windlass_runner.ledger.records import Delivery
@@ -120,7 +121,11 @@ class Intake:
         if delivery.repository not in self._watched:
             self._inbox.done(delivery.id, at=self._clock(), error="the repository is no longer watched")
             return
-        news = read_news(delivery)
+        try:
+            news = read_news(delivery)
+        except DeliveryRefused as error:
+            self._inbox.done(delivery.id, at=self._clock(), error=str(error))
+            return
         failed: str | None = None
         for event in news.events:
             try:

@@ -42,11 +42,11 @@ class Opening:
                 self._journal.warning("daemon.waits", reason=error)
             self._reason = str(error)
 
-    def receive_git(self, headers: Mapping[str, str], body: bytes) -> Reply:
+    def receive(self, forge: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """Answer a delivery; while the daemon waits, nothing is accepted, for nothing could be kept."""
         if self._daemon is None:
             return 503, {"error": "the delivery could not be kept; send it again later"}
-        return self._daemon.webhooks.receive_git(headers, body)
+        return self._daemon.webhooks.receive(forge, headers, body)
 
     def health(self) -> Reply:
         """Answer how the daemon fares; while it waits, for what."""

@@ -7,6 +7,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from importlib.metadata import version
 from typing import Final
 
@@ -18,6 +19,7 @@ from windlass_runner.daemon.host import check_supported
 from windlass_runner.daemon.journal import Journal
 from windlass_runner.daemon.opening import Opening
 from windlass_runner.daemon.settings import ServerSettings, Settings
+from windlass_runner.daemon.webhooks import FORGES
 from windlass_runner.daemon.wiring import wire
 from windlass_runner.web.app import make_app
 from windlass_runner.web.bounds import BoundedProtocol
@@ -46,7 +48,8 @@ def serve(
         address = address_of(listener)
         try:
             opening.attempt()
-            with serving_http(make_app(receive_git=opening.receive_git, health=opening.health), listener):
+            hooks = {forge: partial(opening.receive, forge) for forge in FORGES}
+            with serving_http(make_app(hooks=hooks, health=opening.health), listener):
                 Journal("server").info("server.listens", address=address)
                 ready(address)
                 while not stopping.wait(_LOOK_S):  # a signal may reach another thread and wake nobody

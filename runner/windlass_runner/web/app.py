@@ -27,18 +27,19 @@ Receive = Callable[[Mapping[str, str], bytes], Reply]
 
 
 def make_app(
-    *, receive_git: Receive, health: Callable[[], Reply], bodies_bytes: int = BODIES_BYTES
+    *, hooks: Mapping[str, Receive], health: Callable[[], Reply], bodies_bytes: int = BODIES_BYTES
 ) -> Starlette:
-    """The application. Both functions may block, and are called from several threads. `bodies_bytes`: what
-    all bodies that are being read may take together."""
+    """The application; `hooks` by the forge's name. The functions may block, and are called from several
+    threads. `bodies_bytes`: what all bodies that are being read may take together."""
 
     async def healthz(_request: Request) -> Response:
         status, data = await run_in_threadpool(health)
         return JSONResponse(data, status, headers={"Cache-Control": "no-store"})
 
+    room = Room(bodies_bytes)
     app = Starlette(
         routes=[
-            Route("/hooks/git", _hook(receive_git, Room(bodies_bytes)), methods=["POST"]),
+            *(Route(f"/hooks/{name}", _hook(hook, room), methods=["POST"]) for name, hook in hooks.items()),
             Route("/healthz", healthz, methods=["GET"]),
         ]
     )

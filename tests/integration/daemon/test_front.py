@@ -72,7 +72,7 @@ def _receive(_headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, A
 def served(
     *, protocol: type[BoundedProtocol] = BoundedProtocol, receive: Any = _receive, bodies_bytes: int = 10**8
 ) -> Iterator[Front]:
-    app = make_app(receive_git=receive, health=lambda: (200, {"status": "ok"}), bodies_bytes=bodies_bytes)
+    app = make_app(hooks={"git": receive}, health=lambda: (200, {"status": "ok"}), bodies_bytes=bodies_bytes)
     with listen(ServerSettings(port=0)) as listener, serving_http(app, listener, protocol=protocol):
         yield Front(port=listener.getsockname()[1])
 

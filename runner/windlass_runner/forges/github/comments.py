@@ -45,7 +45,7 @@ def _command(line: str, asked: Command) -> Command | None:
             return replace(asked, kind="rerun_failed")
         case "cancel", None:
             return replace(asked, kind="cancel")
-        case "test", str(name):
+        case "test", str(name) if name.isprintable():
             return replace(asked, kind="test", workflow=name)
         case "ok-to-test", str(sha) if _SHA.match(sha.lower()):
             return replace(asked, kind="approve", sha=sha.lower())

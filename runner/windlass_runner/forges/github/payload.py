@@ -18,7 +18,7 @@ _MOST_LEVELS: Final = 100
 """As deep as GitHub's own JSON goes."""
 _COMMIT: Final = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 _NO_TEXT: Final = re.compile("[\0\ud800-\udfff]")
-"""NUL and halves of pairs: no argument of a program and no database takes them."""
+"""NUL and halves of pairs: no database takes them."""
 
 
 class Payload:
@@ -41,16 +41,16 @@ class Payload:
         return Payload(value, f"{self._path}{key}.") if isinstance(value, dict) else None
 
     def word(self, key: str) -> str:
-        """A text that must be there, not empty, and fit for a program's argument."""
+        """A text that must be there, not empty, and printable: it may stand in arguments and logs."""
         found = self.word_or_none(key)
         if found is None:
-            raise self._refusal(key, "text")
+            raise self._refusal(key, "printable text")
         return found
 
     def word_or_none(self, key: str) -> str | None:
         """The same, or None where there is none."""
         value = self.data.get(key)
-        return value if isinstance(value, str) and value and not _NO_TEXT.search(value) else None
+        return value if isinstance(value, str) and value and value.isprintable() else None
 
     def prose(self, key: str) -> str:
         """What a person wrote, with what is no character replaced; empty where there is nothing."""
@@ -90,7 +90,8 @@ def parse_payload(text: bytes) -> Payload:
         raise BadDelivery("the body is not whole JSON") from error
     if not isinstance(data, dict):
         raise BadDelivery("the body must be a JSON object")
-    if _is_too_deep(data):
+    may_be_deep = text.count(b"{") + text.count(b"[") > _MOST_LEVELS
+    if may_be_deep and _is_too_deep(data):
         raise BadDelivery(f"the body is nested more than {_MOST_LEVELS} levels deep")
     return Payload(data)
 

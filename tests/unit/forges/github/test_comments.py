@@ -72,6 +72,7 @@ def test_commands_stand_at_the_start_of_lines(text: str, expected: list[str]) ->
         "/ retest",
         "/test",
         "/test ",
+        "/test a\x1b[31m",
         "/cancel all",
         "/ok-to-test",
         "/ok-to-test ec26c3e",

@@ -17,11 +17,11 @@ def test_a_refusal_names_the_key_by_its_whole_way() -> None:
         payload.object("repository")
 
 
-@pytest.mark.parametrize("value", [None, "", 1, ["a"], {}, "a\0b", "a\ud800"])
-def test_a_word_is_text_that_a_program_can_be_given(value: object) -> None:
+@pytest.mark.parametrize("value", [None, "", 1, ["a"], {}, "a\0b", "a\ud800", "a\x1b[31m"])
+def test_a_word_is_text_that_can_be_passed_on_and_shown(value: object) -> None:
     payload = Payload({"ref": value})
     assert payload.word_or_none("ref") is None
-    with pytest.raises(BadDelivery, match="'ref' is missing or not text"):
+    with pytest.raises(BadDelivery, match="'ref' is missing or not printable text"):
         payload.word("ref")
 
 
