@@ -18,6 +18,8 @@ from windlass_runner.forges.git_program import GitProgram, checked_address, chec
 
 _LINK_MODES: Final = {"120000": "a link", "160000": "a submodule"}
 _MARKS: Final = "windlass-fetched"
+_LISTING_TIMEOUT_S: Final = 60.0
+"""A listing has nothing to transfer: a server that hangs keeps nobody waiting behind it."""
 _FETCH: Final = (
     "fetch",
     "--quiet",
@@ -90,7 +92,8 @@ class Git:
 
         `HEAD` is among them where the repository has one.
         """
-        out = self._program.network(["ls-remote", "--quiet", "--", checked_address(url)], url=url)
+        call = ["ls-remote", "--quiet", "--", checked_address(url)]
+        out = self._program.network(call, url=url, timeout_s=_LISTING_TIMEOUT_S)
         refs: dict[str, str] = {}
         for line in out.decode("utf-8", "surrogateescape").splitlines():
             sha, _, name = line.partition("\t")

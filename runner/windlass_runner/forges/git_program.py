@@ -7,6 +7,7 @@ mirror's are off, prompts fail at once, and no address, ref or commit can be tak
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import signal
@@ -76,10 +77,18 @@ class GitProgram:
         variables = {**_ALONE, **(extra or {})}
         return self._run([*place, *arguments], stdin=stdin, allowed=allowed, variables=variables, owner=owner)
 
-    def network(self, arguments: Sequence[str], *, url: str, inside: Path | None = None) -> bytes:
-        """With the operator's configuration (credentials, proxies)."""
+    def network(
+        self,
+        arguments: Sequence[str],
+        *,
+        url: str,
+        inside: Path | None = None,
+        timeout_s: float = math.inf,
+    ) -> bytes:
+        """With the operator's configuration (credentials, proxies). `timeout_s`: less than for a transfer."""
         place = ["--git-dir", str(inside)] if inside is not None else []
-        return self._run([*place, *arguments], url=url, timeout_s=self._network_timeout_s)
+        limit_s = min(timeout_s, self._network_timeout_s)
+        return self._run([*place, *arguments], url=url, timeout_s=limit_s)
 
     def work_tree(self, arguments: Sequence[str], folder: Path, *, allowed: tuple[int, ...] = ()) -> bytes:
         """In somebody's working tree, with their ignore rules and git's check of its owner."""
