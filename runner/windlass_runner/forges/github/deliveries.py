@@ -7,14 +7,12 @@ looked up is meant.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, cast, get_args
-from urllib.parse import parse_qs
 
 from windlass_runner.forges.base import BadDelivery, Command, CommandKind, ParsedDelivery
-from windlass_runner.forges.github.comments import parse_comment
-from windlass_runner.forges.github.payload import Payload, parse_payload
+from windlass_runner.forges.comments import parse_comment
+from windlass_runner.forges.payload import Payload, header_word, json_text, parse_payload
 from windlass_runner.forges.signatures import check_signature
 from windlass_runner.workflow.events import NO_COMMIT, Event
 from windlass_runner.workflow.triggers import MOST_CHANGED_FILES
@@ -25,8 +23,6 @@ DELIVERY_HEADER: Final = "x-github-delivery"
 KEPT_HEADERS: Final = (EVENT_HEADER, DELIVERY_HEADER, "content-type")
 """What :func:`read_delivery` looks at."""
 
-_FORM: Final = "application/x-www-form-urlencoded"
-_HEADER_WORD: Final = re.compile(r"[\x21-\x7e]{1,128}\Z")
 _MOST_COMMITS: Final = 20
 """Older servers name this many commits of a push and leave out the rest without saying so."""
 _FILE_LISTS: Final = ("added", "removed", "modified")
@@ -47,9 +43,9 @@ def parse_delivery(headers: Mapping[str, str], body: bytes, secrets: Collection[
 
 def read_delivery(headers: Mapping[str, str], body: bytes) -> ParsedDelivery:
     """The same for one that was checked before, as it lies in the inbox. Raises BadDelivery."""
-    kind = _header(headers, EVENT_HEADER)
-    delivery = _header(headers, DELIVERY_HEADER)
-    payload = parse_payload(_json(headers, body))
+    kind = header_word(headers, EVENT_HEADER)
+    delivery = header_word(headers, DELIVERY_HEADER)
+    payload = parse_payload(json_text(headers, body))
     read = _READERS.get(kind)
     found = read(payload) if read is not None else ()
     return ParsedDelivery(
@@ -64,26 +60,6 @@ def read_delivery(headers: Mapping[str, str], body: bytes) -> ParsedDelivery:
 def is_known(kind: str) -> bool:
     """Whether deliveries of that kind are read at all."""
     return kind in _READERS
-
-
-def _header(headers: Mapping[str, str], name: str) -> str:
-    value = headers.get(name, "")
-    if not _HEADER_WORD.match(value):
-        raise BadDelivery(f"the header '{name}' is missing or not a word")
-    return value
-
-
-def _json(headers: Mapping[str, str], body: bytes) -> bytes:
-    """The JSON text of a body, which a webhook of content type 'form' carries in a field."""
-    if headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
-        return body
-    try:
-        fields = parse_qs(body.decode("ascii"), strict_parsing=True, errors="strict", max_num_fields=8)
-    except ValueError as error:
-        raise BadDelivery("the body is not a whole form") from error
-    if len(fields.get("payload", ())) != 1:
-        raise BadDelivery("the form has no field 'payload', or several")
-    return fields["payload"][0].encode()
 
 
 def _push(payload: Payload) -> _Read:

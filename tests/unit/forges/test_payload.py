@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from windlass_runner.forges.base import BadDelivery
-from windlass_runner.forges.github.payload import Payload, parse_payload
+from windlass_runner.forges.payload import Payload, parse_payload
 from windlass_runner.workflow.events import NO_COMMIT
 
 

@@ -10,7 +10,7 @@ from typing import Final
 from windlass_runner.forges.base import Command
 
 MOST_COMMANDS: Final = 20
-"""As many of one comment are taken; each of them costs requests to GitHub."""
+"""As many of one comment are taken; each of them costs requests to the forge."""
 
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 _COMMAND: Final = re.compile(

@@ -1,7 +1,7 @@
-"""Reading GitHub's JSON by key: what is needed must be there, all the rest may be as it likes.
+"""Reading what a forge sends: what is needed must be there, all the rest may be as it likes.
 
-Bodies of several years differ (https://docs.github.com/en/webhooks/webhook-events-and-payloads): fields
-come and go, and may be null. Used by `deliveries`. Pure.
+Bodies of several years and servers differ: fields come and go, and may be null. Used by the `deliveries` of
+each forge. Pure.
 """
 
 from __future__ import annotations
@@ -10,12 +10,15 @@ import json
 import re
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import parse_qs
 
 from windlass_runner.forges.base import BadDelivery
 from windlass_runner.workflow.events import NO_COMMIT
 
 _MOST_LEVELS: Final = 100
-"""As deep as GitHub's own JSON goes."""
+"""Deeper than any forge's own JSON goes."""
+_FORM: Final = "application/x-www-form-urlencoded"
+_HEADER_WORD: Final = re.compile(r"[\x21-\x7e]{1,128}\Z")
 _COMMIT: Final = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 _NO_TEXT: Final = re.compile("[\0\ud800-\udfff]")
 """NUL and halves of pairs: no database takes them."""
@@ -94,6 +97,27 @@ def parse_payload(text: bytes) -> Payload:
     if may_be_deep and _is_too_deep(data):
         raise BadDelivery(f"the body is nested more than {_MOST_LEVELS} levels deep")
     return Payload(data)
+
+
+def header_word(headers: Mapping[str, str], name: str) -> str:
+    """A header that must be there and be one short word. Raises BadDelivery."""
+    value = headers.get(name, "")
+    if not _HEADER_WORD.match(value):
+        raise BadDelivery(f"the header '{name}' is missing or not a word")
+    return value
+
+
+def json_text(headers: Mapping[str, str], body: bytes) -> bytes:
+    """The JSON text of a body; a webhook of content type 'form' carries it in a field. Raises BadDelivery."""
+    if headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
+        return body
+    try:
+        fields = parse_qs(body.decode("ascii"), strict_parsing=True, errors="strict", max_num_fields=8)
+    except ValueError as error:
+        raise BadDelivery("the body is not a whole form") from error
+    if len(fields.get("payload", ())) != 1:
+        raise BadDelivery("the form has no field 'payload', or several")
+    return fields["payload"][0].encode()
 
 
 def _refuse_constant(name: str) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from windlass_runner.forges.base import Command
-from windlass_runner.forges.github.comments import MOST_COMMANDS, parse_comment
+from windlass_runner.forges.comments import MOST_COMMANDS, parse_comment
 
 SHA = "ec26c3e57ca3a959ca5aad62de7213c562f8c821"
 
