@@ -28,6 +28,7 @@ from windlass_runner.engines.base import (
     ImageUnavailable,
     Lane,
     Mount,
+    PullProgress,
 )
 
 KILLED = 137
@@ -102,7 +103,12 @@ class _Rule:
 
     def fits(self, spec: ContainerSpec) -> bool:
         words = (*(spec.entrypoint or ()), *(spec.command or ()))
-        return self.command in (None, words) and self.image in (None, spec.image)
+        return self.command in (None, words) and self.image in (None, _name(spec.image))
+
+
+def _name(image: str) -> str:
+    """An image's name without the digest that `fetch_image` gave it."""
+    return image.partition("@")[0]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -140,6 +146,10 @@ class FakeContainer:
     @property
     def name(self) -> str:
         return self.spec.name
+
+    @property
+    def image(self) -> str:
+        return self.spec.image
 
     def state(self) -> ContainerState:
         self._host.record("state", self.name)
@@ -271,7 +281,9 @@ class FakeEngine:
             name=self.name, version="1", isolation="none", cpus=2, memory_bytes=2**30, notes=("nothing runs",)
         )
 
-    def fetch_image(self, reference: str) -> ImageFacts:
+    def fetch_image(
+        self, reference: str, *, on_pull: Callable[[PullProgress], None] = lambda _progress: None
+    ) -> ImageFacts:
         self.host.record("fetch_image", reference)
         if reference in self.host.missing_images:
             raise ImageUnavailable(reference, "there is no such image")
@@ -284,7 +296,7 @@ class FakeEngine:
 
     def create(self, spec: ContainerSpec) -> Container:
         self.host.record("create", spec.name)
-        if spec.image in self.host.missing_images:
+        if _name(spec.image) in self.host.missing_images:
             raise ImageUnavailable(spec.image, "there is no such image")
         with self.host.lock:
             self.host.lanes.add((spec.run_id, spec.lane))

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from windlass_runner.ledger.ledger import Ledger
-from windlass_runner.ledger.records import JobRecord, RunRecord
+from windlass_runner.ledger.records import AttemptRecord, JobRecord, RunRecord
 
 
 def record_json(run: RunRecord) -> dict[str, Any]:
@@ -22,10 +22,29 @@ def job_json(job: JobRecord) -> dict[str, Any]:
     return {**data, "duration_s": _duration(job.started_at, job.ended_at)}
 
 
+def images_of(attempt: AttemptRecord) -> dict[str, str]:
+    """Digests of the images that an attempt ran, by the names that asked for them; known at its end."""
+    return {str(name): str(digest) for name, digest in attempt.detail.get("images", {}).items()}
+
+
 def run_json(ledger: Ledger, run_id: str) -> dict[str, Any]:
-    """A run with its jobs."""
-    jobs = [job_json(job) for job in ledger.runs.jobs(run_id)]
+    """A run with its jobs, and these with their attempts."""
+    attempts: dict[str, list[dict[str, Any]]] = {}
+    for attempt in ledger.runs.attempts(run_id):
+        attempts.setdefault(attempt.job_key, []).append(_attempt_json(attempt))
+    jobs = [{**job_json(job), "attempts": attempts.get(job.key, [])} for job in ledger.runs.jobs(run_id)]
     return {**record_json(ledger.runs.get(run_id)), "jobs": jobs}
+
+
+def _attempt_json(attempt: AttemptRecord) -> dict[str, Any]:
+    return {
+        "number": attempt.number,
+        "state": attempt.state,
+        "exit_code": attempt.exit_code,
+        "cause": attempt.cause,
+        "reason": attempt.detail.get("reason", ""),
+        "images": images_of(attempt),
+    }
 
 
 def _duration(started: float | None, ended: float | None) -> float | None:

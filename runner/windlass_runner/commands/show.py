@@ -27,7 +27,7 @@ def execute(arguments: Namespace, invocation: Invocation) -> int:
     from windlass_runner.commands.context import find_place, open_ledger
     from windlass_runner.commands.following import Follower
     from windlass_runner.commands.paint import Paint
-    from windlass_runner.commands.run_records import run_json
+    from windlass_runner.commands.run_records import images_of, run_json
     from windlass_runner.commands.summary import render_summary
     from windlass_runner.commands.telling import failure_tail, short_paths
 
@@ -40,8 +40,11 @@ def execute(arguments: Namespace, invocation: Invocation) -> int:
         follower = Follower(ledger, place.storage, run.id, with_lines=False)
         follower.read()
         view = follower.view
+        images = sorted({each for one in ledger.runs.attempts(run.id) for each in images_of(one).items()})
     paint = Paint(invocation.has_colour(invocation.out))
     tail = failure_tail(view, place.storage)
     shorten = short_paths(place.storage, run.id)
-    invocation.out.write(render_summary(view, paint=paint, now=time.time(), tail=tail, shorten=shorten))
+    invocation.out.write(
+        render_summary(view, paint=paint, now=time.time(), tail=tail, shorten=shorten, images=images)
+    )
     return 0

@@ -24,9 +24,10 @@ def render_summary(
     now: float,
     tail: Sequence[LogLine] = (),
     shorten: Shorten = str,
+    images: Sequence[tuple[str, str]] = (),
 ) -> str:
     """The whole summary. `tail`: the last lines of the job that failed first; `shorten`: how a path
-    is shown."""
+    is shown; `images`: names of images, each with the digest of what ran."""
     run = view.run
     took = duration((run.ended_at or now) - run.started_at) if run.started_at is not None else ""
     head = f"{paint.mark(view.state)} {paint(tame(run.name), 'bold')} #{run.number}"
@@ -36,6 +37,7 @@ def render_summary(
     lines += _jobs(view, paint, now, shorten, told_below=failed)
     if failed is not None:
         lines += _failure(failed, tail, paint)
+    lines += [paint(f"image {tame(name)} → {tame(digest)}", "dim") for name, digest in images]
     lines.append(paint(f"run {run.id}", "dim"))
     return "\n".join(lines) + "\n"
 

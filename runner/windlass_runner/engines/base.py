@@ -11,7 +11,7 @@ something is idempotent, and after a crash the same calls are simply made again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
@@ -128,7 +128,16 @@ class ImageFacts:
 
     reference: str
     digest: str
-    """The repository digest (`name@sha256:…`) where there is one, else the image's id."""
+    """The repository digest (`name@sha256:…`) where there is one, else the image's id: a container made
+    from it runs this very image. Empty where the engine has no images."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullProgress:
+    """How far a pull is, in the layers known so far; `total_bytes` grows while it begins."""
+
+    done_bytes: int = 0
+    total_bytes: int = 0
 
 
 class Container(Protocol):
@@ -136,6 +145,11 @@ class Container(Protocol):
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def image(self) -> str:
+        """What its spec named when it was made, also for one that was found."""
+        ...
 
     def state(self) -> ContainerState:
         """Where it stands now. Raises `EngineUnavailable`."""
@@ -189,8 +203,13 @@ class Engine(Protocol):
         """Ask the engine who it is. Raises `EngineUnavailable`."""
         ...
 
-    def fetch_image(self, reference: str) -> ImageFacts:
-        """Make sure the image is here, pulling it where it is not. Cheap when it is.
+    def fetch_image(
+        self, reference: str, *, on_pull: Callable[[PullProgress], None] = lambda _progress: None
+    ) -> ImageFacts:
+        """Make sure the image is here, pulling it where it is not. One call of the engine when it is.
+
+        `on_pull` hears of a pull: at once, and then several times a second. What it raises ends the waiting;
+        the engine goes on with the pull, for whoever wants the image next.
 
         Raises:
             ImageUnavailable: not here, and not to be had.

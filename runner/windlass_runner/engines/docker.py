@@ -7,7 +7,8 @@ made once for its lane (`docker_lanes`), and is removed by another thread.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from windlass_runner.engines.base import (
     ImageFacts,
     ImageUnavailable,
     Lane,
+    PullProgress,
 )
 from windlass_runner.engines.docker_connection import DockerConnection, DockerRefusal
 from windlass_runner.engines.docker_container import (
@@ -47,6 +49,15 @@ from windlass_runner.engines.docker_removal import DockerRemoval
 from windlass_runner.engines.docker_spares import DockerSpares
 
 _NO_CONTENT: frozenset[int] = frozenset({404, 409})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Made:
+    """A container that is there now. `is_fresh`: it was not before."""
+
+    id: str
+    image: str
+    is_fresh: bool
 
 
 class DockerEngine:
@@ -88,8 +99,10 @@ class DockerEngine:
             memory_bytes=int(info["MemTotal"]),
         )
 
-    def fetch_image(self, reference: str) -> ImageFacts:
-        return self._images.fetch(reference)
+    def fetch_image(
+        self, reference: str, *, on_pull: Callable[[PullProgress], None] = lambda _progress: None
+    ) -> ImageFacts:
+        return self._images.fetch(reference, on_pull=on_pull)
 
     def open_lane(self, run_id: str, lane: Lane) -> None:
         self._note_use()
@@ -97,13 +110,14 @@ class DockerEngine:
 
     def create(self, spec: ContainerSpec) -> Container:
         self._note_use()
-        container_id, is_fresh = self._make(spec)
+        made = self._make(spec)
         return DockerContainer(
             self._connection,
             name=spec.name,
-            container_id=container_id,
+            image=made.image,
+            container_id=made.id,
             health=spec.health,
-            is_fresh=is_fresh,
+            is_fresh=made.is_fresh,
             is_heard=spec.service_alias is None,
             make_again=lambda: self._make_again(spec),
             remove=self._remove,
@@ -117,6 +131,7 @@ class DockerEngine:
         return DockerContainer(
             self._connection,
             name=name,
+            image=found["Config"]["Image"],
             container_id=found["Id"],
             health=health_from_label(labels.get(HEALTH_LABEL)),
             is_fresh=False,
@@ -191,9 +206,8 @@ class DockerEngine:
             return self._images.entrypoint(spec.image)
         return spec.entrypoint
 
-    def _make(self, spec: ContainerSpec) -> tuple[str, bool]:
-        """Make it in its lane; its id, and whether it was not there yet. What this process remembers
-        (image, sandbox) may be gone: then once more."""
+    def _make(self, spec: ContainerSpec) -> _Made:
+        """Make it in its lane. What this process remembers (image, sandbox) may be gone: then once more."""
         body = creation_body(spec, entrypoint=self._entrypoint(spec), labels=self._labels_of(spec))
         for is_last in (False, True):
             self._join_network(spec, body)
@@ -201,10 +215,10 @@ class DockerEngine:
                 made = self._connection.call(
                     "POST", "/containers/create", query={"name": spec.name}, body=body
                 )
-                return str(made["Id"]), True
+                return _Made(id=str(made["Id"]), image=spec.image, is_fresh=True)
             except DockerRefusal as exc:
                 if exc.status == 409 and (adopted := self._adopt(spec)) is not None:
-                    return adopted, False
+                    return adopted
                 if is_last or exc.status not in _NO_CONTENT:
                     raise
                 self._refresh(spec, exc)
@@ -214,11 +228,10 @@ class DockerEngine:
         """Its sandbox is gone: make a new one, and the container anew in it."""
         self._lanes.forget(spec.run_id, spec.lane)
         self._removal.now(spec.name)
-        return self._make(spec)[0]
+        return self._make(spec).id
 
     def _refresh(self, spec: ContainerSpec, exc: DockerRefusal) -> None:
         if "No such image" in exc.message or "no such image" in exc.message:
-            self._images.forget(spec.image)
             self._images.fetch(spec.image)
         else:
             self._lanes.forget(spec.run_id, spec.lane)
@@ -233,8 +246,8 @@ class DockerEngine:
         endpoint = {network: {"Aliases": [spec.service_alias]}}
         body["NetworkingConfig"] = {"EndpointsConfig": endpoint}
 
-    def _adopt(self, spec: ContainerSpec) -> str | None:
-        """The id of the container of that name made by an earlier life; None: it is just going."""
+    def _adopt(self, spec: ContainerSpec) -> _Made | None:
+        """The container of that name made by an earlier life; None: it is just going."""
         found = self._look_up(spec.name)
         if found is None:
             return None
@@ -243,7 +256,7 @@ class DockerEngine:
                 f"a container named '{spec.name}' exists and is not of run {spec.run_id}",
                 remedy=f"remove it: `docker rm -f {spec.name}`",
             )
-        return str(found["Id"])
+        return _Made(id=str(found["Id"]), image=str(found["Config"]["Image"]), is_fresh=False)
 
     # -- finding and removing ----------------------------------------------------------------
 

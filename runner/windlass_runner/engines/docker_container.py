@@ -65,6 +65,7 @@ class DockerContainer:
         connection: DockerConnection,
         *,
         name: str,
+        image: str,
         container_id: str,
         health: HealthCheck | None,
         is_fresh: bool,
@@ -74,6 +75,7 @@ class DockerContainer:
     ) -> None:
         self._connection = connection
         self._name = name
+        self._image = image
         self._id = container_id
         self._make_again = make_again
         self._health = health
@@ -86,6 +88,10 @@ class DockerContainer:
     @property
     def name(self) -> str:
         return self._name
+
+    @property
+    def image(self) -> str:
+        return self._image
 
     def state(self) -> ContainerState:
         return _STATES[self._inspect()["State"]["Status"]]

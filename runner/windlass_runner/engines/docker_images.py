@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
 
-from windlass_runner.engines.base import EngineUnavailable, ImageFacts, ImageUnavailable
+from windlass_runner.engines.base import EngineUnavailable, ImageFacts, ImageUnavailable, PullProgress
 from windlass_runner.engines.docker_connection import DockerConnection, DockerRefusal
 
+_LISTEN_S: Final = 0.5
+"""How often who waits for a pull hears of it, and may give up."""
 _REMEDIES = (
     # what the engine says, what we call it, what helps
     (
@@ -33,46 +37,67 @@ _REMEDIES = (
 )
 
 
+@dataclass(slots=True)
+class _Pull:
+    """A pull that goes on, in a thread of its own."""
+
+    progress: PullProgress = field(default_factory=PullProgress)
+    error: Exception | None = None
+    has_ended: threading.Event = field(default_factory=threading.Event)
+
+
 class DockerImages:
-    """Which images this process has seen. Safe to use from several threads; one thread pulls."""
+    """Images by name. Safe to use from several threads; an image is pulled once for all that want it."""
 
     def __init__(self, connection: DockerConnection) -> None:
         self._connection = connection
         self._lock = threading.Lock()
-        self._pulling: dict[str, threading.Lock] = {}
-        self._known: dict[str, ImageFacts] = {}
+        self._pulls: dict[str, _Pull] = {}
         self._entrypoints: dict[str, tuple[str, ...]] = {}
 
-    def fetch(self, reference: str) -> ImageFacts:
-        """What the image is, pulled where it is not here; asked of the engine once."""
+    def fetch(
+        self, reference: str, *, on_pull: Callable[[PullProgress], None] = lambda _progress: None
+    ) -> ImageFacts:
+        """What the image is, pulled where it is not here."""
+        found = self._inspect(reference) or self._pulled(reference, on_pull)
         with self._lock:
-            if (known := self._known.get(reference)) is not None:
-                return known
-            pulling = self._pulling.setdefault(reference, threading.Lock())
-        with pulling:
-            found = self._inspect(reference)
-            if found is None:
-                self._pull(reference)
-                found = self._inspect(reference)
-            if found is None:
-                raise ImageUnavailable(reference, "the engine pulled it and does not know it")
-            digest = (found.get("RepoDigests") or [found["Id"]])[0]
-            facts = ImageFacts(reference=reference, digest=str(digest))
-            with self._lock:
-                self._known[reference] = facts
-                self._entrypoints[reference] = tuple((found.get("Config") or {}).get("Entrypoint") or ())
-            return facts
+            self._entrypoints[reference] = tuple((found.get("Config") or {}).get("Entrypoint") or ())
+        return ImageFacts(reference=reference, digest=_digest(reference, found))
 
     def entrypoint(self, reference: str) -> tuple[str, ...]:
         """The image's own entrypoint."""
-        self.fetch(reference)
+        if reference not in self._entrypoints:
+            self.fetch(reference)
         with self._lock:
-            return self._entrypoints.get(reference, ())
+            return self._entrypoints[reference]
 
-    def forget(self, reference: str) -> None:
-        """Ask the engine again next time: it said that it has no such image."""
+    def _pulled(self, reference: str, on_pull: Callable[[PullProgress], None]) -> dict[str, Any]:
+        """Have it pulled, and wait for that with everybody else who does."""
         with self._lock:
-            self._known.pop(reference, None)
+            pull = self._pulls.get(reference)
+            if pull is None:
+                pull = self._pulls[reference] = _Pull()
+                words = (reference, pull)
+                threading.Thread(target=self._carry_out, args=words, name="pull", daemon=True).start()
+        on_pull(pull.progress)
+        while not pull.has_ended.wait(_LISTEN_S):
+            on_pull(pull.progress)
+        if pull.error is not None:
+            raise pull.error
+        found = self._inspect(reference)
+        if found is None:
+            raise ImageUnavailable(reference, "the engine pulled it and does not know it")
+        return found
+
+    def _carry_out(self, reference: str, pull: _Pull) -> None:
+        try:
+            self._pull(reference, pull)
+        except Exception as error:
+            pull.error = error
+        finally:
+            with self._lock:
+                del self._pulls[reference]
+            pull.has_ended.set()
 
     def _inspect(self, reference: str) -> dict[str, Any] | None:
         try:
@@ -83,17 +108,39 @@ class DockerImages:
             raise _unavailable(reference, exc.message) from exc
         return found
 
-    def _pull(self, reference: str) -> None:
-        repository, tag = _split(reference)
+    def _pull(self, reference: str, pull: _Pull) -> None:
+        if reference.startswith("sha256:"):
+            remedy = "bring it back with `docker load` or `docker build`"
+            raise ImageUnavailable(reference, "it was removed from this host", remedy=remedy)
+        layers: dict[str, tuple[int, int]] = {}
         try:
-            for progress in self._connection.pull(repository, tag):
-                if "error" in progress:
-                    raise _unavailable(reference, str(progress["error"]))
+            for message in self._connection.pull(*_split(reference)):
+                if "error" in message:
+                    raise _unavailable(reference, str(message["error"]))
+                _note_layer(message, layers)
+                done, total = (sum(column) for column in zip((0, 0), *layers.values(), strict=True))
+                pull.progress = PullProgress(done_bytes=done, total_bytes=total)
         except DockerRefusal as exc:
             raise _unavailable(reference, exc.message) from exc
         except EngineUnavailable as exc:
             self._connection.call("GET", "/_ping")  # still there: then it was the pull that broke
             raise _unavailable(reference, exc.message) from exc
+
+
+def _note_layer(message: Mapping[str, Any], layers: dict[str, tuple[int, int]]) -> None:
+    """Take over how far a layer's download is. Its extraction tells other figures: these are left."""
+    name, figures = str(message.get("id")), message.get("progressDetail") or {}
+    if message.get("status") == "Downloading" and "total" in figures:
+        layers[name] = (int(figures["current"]), int(figures["total"]))
+    elif message.get("status") == "Download complete" and name in layers:
+        layers[name] = (layers[name][1], layers[name][1])
+
+
+def _digest(reference: str, found: Mapping[str, Any]) -> str:
+    """The digest in the repository that was named; an image may stand in several."""
+    digests = [str(digest) for digest in found.get("RepoDigests") or ()]
+    own = [digest for digest in digests if digest.startswith(f"{_split(reference)[0]}@")]
+    return (*own, *digests, str(found["Id"]))[0]
 
 
 def _split(reference: str) -> tuple[str, str]:

@@ -14,7 +14,7 @@ import shutil
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -29,6 +29,7 @@ from windlass_runner.engines.base import (
     HostFull,
     ImageFacts,
     Lane,
+    PullProgress,
 )
 from windlass_runner.engines.process_container import MARK, ProcessContainer, launch_supervisor
 
@@ -64,8 +65,10 @@ class ProcessEngine:
             notes=(*notes, _NO_NAMESPACES) if self._kind() == "none" else notes,
         )
 
-    def fetch_image(self, reference: str) -> ImageFacts:
-        return ImageFacts(reference=reference, digest="none")
+    def fetch_image(
+        self, reference: str, *, on_pull: Callable[[PullProgress], None] = lambda _progress: None
+    ) -> ImageFacts:
+        return ImageFacts(reference=reference, digest="")
 
     def open_lane(self, run_id: str, lane: Lane) -> None:
         """Nothing to make: all share the host's network."""

@@ -61,6 +61,10 @@ class ProcessContainer:
     def name(self) -> str:
         return self._folder.name
 
+    @property
+    def image(self) -> str:
+        return ""
+
     def state(self) -> ContainerState:
         if (self._folder / "exit").exists() or not self._folder.exists():
             return "ended"  # or removed, by whoever

@@ -187,7 +187,7 @@ class ActiveRun:
                         exit_code=ending.exit_code,
                         cause=ending.cause,
                         at=at,
-                        detail={"reason": ending.reason} if ending.reason else None,
+                        detail={"reason": ending.reason, "images": dict(ending.images)},
                     )
                 ]
             )
@@ -237,8 +237,10 @@ class ActiveRun:
             return self._follow(self.progress.finish(key, state), changes)
 
     def note(self, key: str, reason: str) -> None:
-        """Say why a queued job waits."""
+        """Say for what a job waits, queued or running; an empty text: for nothing any more."""
         with self.lock:
+            if self.progress.legs[key].state in FINAL:
+                return
             changes = Changes(
                 jobs=[JobUpdate(key=key, reason=reason)],
                 events=[EventDraft(kind="job.waiting", job_key=key, data={"reason": reason})],
@@ -398,4 +400,8 @@ class ActiveRun:
         task = Task(
             around=self.around, job=job, number=number, lane=lane, needs=contexts["needs"], inputs=inputs
         )
-        return Attempt(task, on_metrics=lambda points: self.metrics(key, points))
+        return Attempt(
+            task,
+            on_metrics=lambda points: self.metrics(key, points),
+            on_waiting=lambda reason: self.note(key, reason),
+        )

@@ -25,6 +25,7 @@ from windlass_runner.plan.model import (
 )
 from windlass_runner.plan.resources import bounded
 from windlass_runner.run.attempt_host import Frame
+from windlass_runner.run.images import Images
 from windlass_runner.run.job_environment import base_environment
 from windlass_runner.run.scratch import WORKSPACE, AttemptFolders
 from windlass_runner.run.step_commands import evaluate_env
@@ -38,6 +39,7 @@ class Surroundings:
     run: RunRecord
     plan: Plan
     engine: Engine
+    images: Images
     storage: Storage
     contexts: Mapping[str, Any]
     """`github`, `event`, `inputs`, `vars`, `run`, `runner`."""

@@ -54,7 +54,10 @@ class Assembled:
 class Attempt:
     """One try. Used by one thread, except `stop`."""
 
-    def __init__(self, task: Task, *, on_metrics: Callable[[Points], None]) -> None:
+    def __init__(
+        self, task: Task, *, on_metrics: Callable[[Points], None], on_waiting: Callable[[str], None]
+    ) -> None:
+        """`on_waiting` hears for what it waits, and an empty text when it does no longer."""
         self.task = task
         self.job = task.job
         self.spec = task.spec
@@ -63,6 +66,7 @@ class Attempt:
         self._folders = task.folders
         self._figures = Figures(self._folders, on_metrics)
         self._figures_read_at = 0.0
+        self._on_waiting = on_waiting
         self._assembled: Assembled | None = None
         self._stopping = Stopping(task.folders, clock=task.around.clock)
         self._left: tuple[Container, ...] = ()
@@ -159,8 +163,10 @@ class Attempt:
             folders=folders,
             log=log,
             stopping=self._stopping,
+            images=around.images,
             read_files=lambda step: read_step_files(folders, step, log),
             on_output=self._read_figures,
+            on_waiting=self._on_waiting,
             left=self._left,
         )
         steps = Steps(host, folders=folders, env=frame.env, workspace=folders.workspace)
@@ -227,6 +233,7 @@ class Attempt:
     def _with_remarks(self, ending: Ending, assembled: Assembled) -> Ending:
         if ending.cause == "error" or ending.exit_code == _NOT_STARTABLE:
             assembled.log.system(ending.reason, kind="error")
+        ending = replace(ending, images=assembled.host.images)
         return with_remarks(
             ending, self.spec, folders=self._folders, figures=self._figures, log=assembled.log
         )

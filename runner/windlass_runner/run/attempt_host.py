@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import posixpath
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from windlass_registry.errors import OperatorError, WindlassError
@@ -22,7 +23,9 @@ from windlass_runner.engines.base import (
     Lane,
     Limits,
     Mount,
+    PullProgress,
 )
+from windlass_runner.run.images import Images, PullReport
 from windlass_runner.run.job_environment import COMMAND_FILES, step_files
 from windlass_runner.run.logs import JobLog, LogStream
 from windlass_runner.run.scratch import WORKSPACE, AttemptFolders
@@ -107,6 +110,10 @@ def working_directory(step: ReadyStep) -> str:
     return posixpath.normpath(posixpath.join(WORKSPACE, step.command.working_directory or ""))
 
 
+class _PullStopped(Exception):
+    """Nobody waits for the image any more."""
+
+
 @dataclass(slots=True, kw_only=True)
 class _Running:
     """The step that runs now, and what ends it."""
@@ -127,8 +134,10 @@ class AttemptHost:
         folders: AttemptFolders,
         log: JobLog,
         stopping: Stopping,
+        images: Images,
         read_files: Callable[[ReadyStep], StepFiles],
         on_output: Callable[[], None],
+        on_waiting: Callable[[str], None],
         left: tuple[Container, ...] = (),
     ) -> None:
         """`left`: what an earlier host of the same attempt had when the engine went away, to be stopped and
@@ -139,6 +148,10 @@ class AttemptHost:
         self._log = log
         self._read_files = read_files
         self._on_output = on_output
+        self._on_waiting = on_waiting
+        self._images = images
+        self.images: dict[str, str] = {}
+        """Digests of the images that ran, by the names that asked for them."""
         self._session: Session | None = None
         self._session_stream: LogStream | None = None
         self._lock = threading.Lock()
@@ -147,6 +160,7 @@ class AttemptHost:
         self._stopping = stopping
         self._running: _Running | None = None
         self._is_preparing = False
+        self._number = 0
         self._end_of_time: threading.Timer | None = None
         self.is_overdue = False
         """The steps that followed a stop took too long, and were ended."""
@@ -160,12 +174,15 @@ class AttemptHost:
         if self._stopping.bars(step.number):
             return _STOPPED
         self._make_command_files(step)
+        self._number = step.number
         try:
             if self._frame.is_single:
                 return self._run_alone(step, self._frame.name)
             if step.command.has_own_container or step.command.image not in ("", self._frame.image):
                 return self._run_alone(step, f"{self._frame.name}-s{step.number}")
             return self._run_in_session(step, path_additions)
+        except _PullStopped:
+            return _STOPPED
         finally:
             self._running = None
 
@@ -186,7 +203,7 @@ class AttemptHost:
 
     def create_ahead(self, step: ReadyStep) -> None:
         """Make the container of the only step, and start nothing. `run` takes it."""
-        self._waiting = self._engine.create(self._frame.spec(step, name=self._frame.name))
+        self._waiting = self._create(self._frame.spec(step, name=self._frame.name))
 
     def discard(self) -> None:
         """Undo `create_ahead`; the container's name is free again."""
@@ -207,10 +224,11 @@ class AttemptHost:
             return
         self._is_preparing = True
         started = []
-        for service in services:
-            container = self._adopt(self._frame.service_spec(service))
-            container.start()
-            started.append((service, container))
+        with contextlib.suppress(_PullStopped):
+            for service in services:
+                container = self._adopt(self._frame.service_spec(service))
+                container.start()
+                started.append((service, container))
         for service, container in started:
             wait_s = (service.health_interval_s + service.health_timeout_s) * service.health_retries
             if not container.wait_healthy(timeout_s=wait_s) and self._stopping.stop is None:
@@ -290,10 +308,33 @@ class AttemptHost:
     def _adopt(self, spec: ContainerSpec) -> Container:
         container, self._waiting = self._waiting, None
         if container is None or container.name != spec.name:
-            container = self._engine.create(spec)
+            container = self._create(spec)
         with self._lock:
             self._containers.append(container)
         return container
+
+    def _create(self, spec: ContainerSpec) -> Container:
+        """Make the container from what its image's name stands for in this run."""
+        report = PullReport(spec.image, self._tell_waiting)
+
+        def hear(progress: PullProgress) -> None:
+            stop = self._stopping.stop
+            if (stop is not None and self._number <= stop.step) or self._stopping.is_forced:
+                raise _PullStopped
+            report.hear(progress)
+
+        image = self._images.fetch(spec.image, on_pull=hear)
+        if (pulled := report.end()) is not None:
+            self._log.system(pulled)
+            self._on_waiting("")
+        container = self._engine.create(replace(spec, image=image.digest or spec.image))
+        if container.image:
+            self.images[spec.image] = container.image
+        return container
+
+    def _tell_waiting(self, text: str) -> None:
+        self._log.system(text)
+        self._on_waiting(text)
 
     def _run_alone(self, step: ReadyStep, name: str) -> int:
         container = self._adopt(self._frame.spec(step, name=name))

@@ -23,6 +23,7 @@ from windlass_runner.plan.model import Group, Plan
 from windlass_runner.run.active import ActiveRun
 from windlass_runner.run.assembly import Surroundings
 from windlass_runner.run.groups import Member, Turns
+from windlass_runner.run.images import Images
 from windlass_runner.run.slots import ENGINE_RETRY_S, Slots, group_key
 from windlass_runner.run.states import FINAL, State
 from windlass_runner.run.storage import Storage
@@ -187,6 +188,7 @@ class Conductor:
             run=record,
             plan=plan,
             engine=host.engine,
+            images=Images(host.engine),
             storage=host.storage,
             contexts=self._contexts(record, plan),
             secret=_no_secret if plan.event.is_fork else host.secret,

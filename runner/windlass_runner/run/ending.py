@@ -35,6 +35,8 @@ class Ending:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     summary: str = ""
     annotations: tuple[Mapping[str, Any], ...] = ()
+    images: Mapping[str, str] = field(default_factory=dict)
+    """Digests of the images that ran, by the names that asked for them."""
 
 
 class Figures:

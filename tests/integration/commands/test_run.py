@@ -311,3 +311,15 @@ def test_docker_runs_the_same_workflow(project: Any) -> None:
     run = runs(project)[0]
     call = ["docker", "ps", "-aq", "--filter", f"label=windlass.run={run['id']}"]
     assert subprocess.run(call, capture_output=True, check=True).stdout == b""
+
+
+@pytest.mark.docker
+def test_show_says_which_images_ran(project: Any) -> None:
+    image = "windlass-test/busybox:1"
+    project.workflow(f"jobs: {{a: {{image: '{image}', steps: [{{run: 'true'}}]}}}}")
+    project.windlass("run", "w", "--engine", "docker")
+    inspect = ["docker", "image", "inspect", image, "--format", "{{.Id}}"]
+    digest = subprocess.check_output(inspect, text=True).strip()
+    assert f"image {image} → {digest}" in project.windlass("show").out.splitlines()
+    (job,) = json.loads(project.windlass("show", "--json").out)["jobs"]
+    assert [attempt["images"] for attempt in job["attempts"]] == [{image: digest}]
