@@ -45,7 +45,7 @@ _ONE_LINERS: Final = tuple(
 _HEADING: Final = re.compile(r"(?P<level>error|warning)(?:\[\w+\])?: .+|[A-Z]+\d{3,4} .+|invalid-syntax: .+")
 _ARROW: Final = re.compile(r"\s*--> " + _PATH + r":(?P<line>\d+):(?P<column>\d+)$")
 _FRAME: Final = re.compile(r'(?P<indent>[ |]*)File "(?P<path>[^"]+)", line (?P<line>\d+)(?:, in .*)?$')
-_TEST: Final = re.compile(r"_+ (?:ERROR (?:collecting|at \w+ of) )?(?P<test>.+) _+$")
+_TEST: Final = re.compile(r"_+ (?!_ )(?:ERROR (?:collecting|at \w+ of) )?(?P<test>.+) _+$")
 _TEST_PLACE: Final = re.compile(_PATH + r":(?P<line>\d+): (?:in )?\w+$")
 _TEST_RESULT: Final = re.compile(r"(?:FAILED|ERROR) (?P<path>[^\s:]+\.py)(?:::(?P<test>.*))?$")
 

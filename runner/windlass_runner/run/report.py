@@ -79,8 +79,12 @@ class RemarkReport:
 
     level: str
     message: str
+    title: str | None = None
     file: str | None = None
     line: int | None = None
+    end_line: int | None = None
+    column: int | None = None
+    end_column: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -102,6 +102,10 @@ tests/test_net.py:12: AssertionError
 _________________________________ test_loss ____________________________________
 tests/test_net.py:20: in test_loss
     helper(1)
+_ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _
+
+tests/test_net.py:4: in helper
+    other.call(x)
 tests/helper.py:3: ValueError
 =========================== short test summary info ============================
 FAILED tests/test_net.py::TestNet::test_shape[2-3] - assert 4 == 3
@@ -114,7 +118,7 @@ ERROR tests/test_other.py - ModuleNotFoundError: No module named 'nope'
 def test_pytest_tells_which_tests_failed_and_on_which_line() -> None:
     assert places(PYTEST) == [
         ("tests/test_net.py", 12, None, "assert 4 == 3"),
-        ("tests/test_net.py", 20, None, "ValueError: no - really"),
+        ("tests/test_net.py", 4, None, "ValueError: no - really"),
         ("tests/test_other.py", 1, None, "ModuleNotFoundError: No module named 'nope'"),
     ]
     assert find_problems(PYTEST.split("\n"))[0].title == "TestNet::test_shape[2-3] failed"

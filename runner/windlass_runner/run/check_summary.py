@@ -1,0 +1,320 @@
+"""The Markdown of a check: what people want to know first stands first. Pure.
+
+Every part is bounded, so that the whole stays below what a forge takes (GitHub: 65,535 characters for
+the summary, and as many for the text) whatever a workflow is like; what is most useful is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from windlass_runner.run.check_annotations import without_place
+from windlass_runner.run.check_evidence import BaseFigures, Evidence, JobEvidence
+from windlass_runner.run.check_markdown import (
+    authored,
+    bars,
+    code,
+    escape,
+    fenced,
+    folded,
+    link,
+    table,
+)
+from windlass_runner.run.check_title import BROKEN, first_failed, job_title, number_text
+from windlass_runner.run.report import (
+    UNFINISHED,
+    JobReport,
+    OutputReport,
+    RemarkReport,
+    RunReport,
+    duration_text,
+)
+
+_LIMIT: Final = 64_000
+LOG_LINES_SHOWN: Final = 30
+_LOG_LINE_LIMIT: Final = 240
+_JOBS_SHOWN: Final = 60
+_FIGURES_SHOWN: Final = 40
+_OUTPUTS_SHOWN: Final = 30
+_REMARKS_SHOWN: Final = 15
+_NAME_LIMIT: Final = 60
+_REASON_LIMIT: Final = 160
+_PINS_SHOWN: Final = 40
+_SUMMARY_OF_JOB_LIMIT: Final = 30_000
+
+_MARKS: Final = {
+    "success": "✅",
+    "failure": "❌",
+    "timed_out": "⏱️",
+    "cancelled": "🚫",
+    "skipped": "⏭️",
+    "neutral": "⚠️",
+    "running": "🔄",
+    "queued": "⏳",
+    "waiting": "✋",
+}
+_STATE_WORDS: Final = {"timed_out": "timed out", "neutral": "failed, as it may"}
+_LEVEL_MARKS: Final = {"error": "❌", "warning": "⚠️"}
+
+
+def run_summary(run: RunReport, evidence: Evidence, *, at: float) -> str:
+    """What failed first, the jobs, the metrics, the outputs."""
+    sections = [
+        _stands(run),
+        _failure(first_failed(run.jobs), evidence, at=at, named=True),
+        _problems(run.remarks),
+        _jobs(run.jobs, at=at),
+        _remarks(run.jobs),
+        _metrics(run.jobs, evidence),
+        _outputs(run.jobs),
+    ]
+    return _joined(sections)
+
+
+def job_summary(job: JobReport, evidence: Evidence, *, at: float) -> str:
+    """The same of one job."""
+    failed = job if job.state in (*BROKEN, "neutral") else None
+    sections = [
+        _failure(failed, evidence, at=at, named=False),
+        _remarks((job,)),
+        _metrics((job,), evidence),
+        _outputs((job,)),
+    ]
+    return _joined(sections)
+
+
+def run_text(run: RunReport, jobs: Sequence[JobReport], evidence: Evidence) -> str:
+    """What ran, folded; then what the jobs themselves have to say (their summaries)."""
+    return _joined([_what_ran(run, jobs, evidence), *_summaries(jobs, evidence)])
+
+
+def _joined(sections: Iterable[str]) -> str:
+    """As many of them as there is room for, the first ones first."""
+    kept: list[str] = []
+    room = _LIMIT
+    for section in sections:
+        if section and len(section) < room:
+            kept.append(section)
+            room -= len(section) + 2
+    return "\n\n".join(kept)
+
+
+def _stands(run: RunReport) -> str:
+    """Why it is not further, where the reason is for people to act on."""
+    if run.state == "waiting" and run.reason:
+        return f"{_MARKS['waiting']} **It waits**: {escape(run.reason, 400)}"
+    return ""
+
+
+def _failure(job: JobReport | None, evidence: Evidence, *, at: float, named: bool) -> str:
+    if job is None:
+        return ""
+    title = f"{job.name} {job_title(job, at=at)}" if named else job_title(job, at=at)
+    tries = f" (attempt {job.attempt})" if job.attempt > 1 else ""
+    heading = f"### {_MARKS[job.state]} {escape(title)}{tries}"
+    lines = _end(evidence.of(job.key).log_end)
+    if not lines:
+        return heading
+    told = f"The last {len(lines)} lines of its log:" if len(lines) > 1 else "The last line of its log:"
+    return f"{heading}\n\n{told}\n\n{fenced(lines, line_limit=_LOG_LINE_LIMIT)}"
+
+
+def _end(lines: Sequence[str]) -> Sequence[str]:
+    kept = list(lines)
+    while kept and not kept[-1].strip():
+        kept.pop()
+    return kept[-LOG_LINES_SHOWN:]
+
+
+def _problems(remarks: Sequence[RemarkReport]) -> str:
+    if not remarks:
+        return ""
+    rows = [
+        (_LEVEL_MARKS.get(one.level, ""), code(_place(one), 120), escape(one.message, 400))
+        for one in remarks[:_REMARKS_SHOWN]
+    ]
+    return "### What is wrong with the workflow file\n\n" + _bounded(
+        table(("", "Place", "Problem"), rows), len(remarks) - len(rows)
+    )
+
+
+def _place(remark: RemarkReport) -> str:
+    numbers = [str(number) for number in (remark.line, remark.column) if number]
+    return ":".join([remark.file or "", *numbers])
+
+
+def _jobs(jobs: Sequence[JobReport], *, at: float) -> str:
+    """All jobs in their order; of very many those that need eyes, and the first of the others."""
+    if not jobs:
+        return ""
+    shown = jobs
+    if len(jobs) > _JOBS_SHOWN:
+        urgent = sorted(range(len(jobs)), key=lambda index: (_urgency(jobs[index]), index))
+        shown = [jobs[index] for index in sorted(urgent[:_JOBS_SHOWN])]
+    rows = [
+        (
+            _MARKS[job.state],
+            link(job.name[:_NAME_LIMIT], job.url),
+            _STATE_WORDS.get(job.state, job.state),
+            _duration(job, at),
+            str(job.attempt) if job.attempt > 1 else "",
+            escape(job.reason or "", _REASON_LIMIT),
+        )
+        for job in shown
+    ]
+    heads = ("", "Job", "State", "Time", "Attempts", "Why")
+    return "### Jobs\n\n" + _bounded(table(heads, rows, right=(3, 4)), len(jobs) - len(rows))
+
+
+def _urgency(job: JobReport) -> int:
+    return (
+        0 if job.state in BROKEN else 1 if job.state in ("running", "waiting", "neutral", "cancelled") else 2
+    )
+
+
+def _duration(job: JobReport, at: float) -> str:
+    if job.started is None:
+        return ""
+    end = at if job.state in UNFINISHED else job.finished
+    return "" if end is None else duration_text(max(end - job.started, 0))
+
+
+def _remarks(jobs: Sequence[JobReport]) -> str:
+    """Remarks that are about no line of a file; the others are annotations."""
+    found = [(job, remark) for job in jobs for remark in without_place(job.remarks)]
+    has_names = len(jobs) > 1
+    lines = [
+        f"- {_LEVEL_MARKS.get(remark.level, '💬')} "
+        + (f"{escape(job.name, _NAME_LIMIT)}: " if has_names else "")
+        + (f"**{escape(remark.title)}**: " if remark.title else "")
+        + escape(remark.message, 400)
+        for job, remark in found[:_REMARKS_SHOWN]
+    ]
+    return "### Remarks\n\n" + _bounded("\n".join(lines), len(found) - len(lines)) if lines else ""
+
+
+def _metrics(jobs: Sequence[JobReport], evidence: Evidence) -> str:
+    """Each figure with the base branch's, the difference, and its course. Whether more is better is
+    not ours to say."""
+    measured = [job for job in jobs if job.metrics]
+    has_names = len(measured) > 1
+    every = [(job, name) for job in measured for name in sorted(job.metrics)]
+    rows = [_figure(job, name, evidence, with_job=has_names) for job, name in every[:_FIGURES_SHOWN]]
+    if not rows:
+        return ""
+    heads = ("Job", "Metric", "Value", _base_head(evidence.base), "Difference", "Course")
+    return "### Metrics\n\n" + _bounded(table(heads, rows, right=(2, 3)), len(every) - len(rows))
+
+
+def _base_head(base: BaseFigures | None) -> str:
+    return "" if base is None else f"{escape(base.ref, _NAME_LIMIT)} ({code(base.sha[:7])})"
+
+
+def _figure(job: JobReport, name: str, evidence: Evidence, *, with_job: bool) -> tuple[str, ...]:
+    value = job.metrics[name]
+    base = evidence.base.metrics.get(job.key, {}).get(name) if evidence.base is not None else None
+    course = evidence.of(job.key).courses.get(name, ())
+    return (
+        escape(job.name, _NAME_LIMIT) if with_job else "",
+        escape(name, _NAME_LIMIT),
+        f"**{number_text(value)}**",
+        "" if base is None else number_text(base),
+        "" if base is None else _difference(value, base),
+        f"<code>{bars(course)}</code>" if len(course) > 1 else "",
+    )
+
+
+def _difference(value: float, base: float) -> str:
+    change = value - base
+    if f"{value:.6g}" == f"{base:.6g}":
+        return "= 0"
+    share = f" ({_signed(change / abs(base) * 100)} %)" if base else ""
+    return f"{'▲' if change > 0 else '▼'} {_signed(change)}{share}"
+
+
+def _signed(value: float) -> str:
+    return ("+" if value > 0 else "") + f"{value:.3g}".replace("-", "\u2212")
+
+
+def _outputs(jobs: Sequence[JobReport]) -> str:
+    every = [(job, output) for job in jobs for output in job.outputs]
+    rows = [
+        (
+            link(output.name[:_NAME_LIMIT], output.url),
+            escape(output.type, 20),
+            escape(job.name, _NAME_LIMIT) if len(jobs) > 1 else "",
+            _where(output),
+            _size(output.size_bytes),
+        )
+        for job, output in every[:_OUTPUTS_SHOWN]
+    ]
+    if not rows:
+        return ""
+    heads = ("Output", "Type", "Job", "Where", "Size")
+    return "### Outputs\n\n" + _bounded(table(heads, rows, right=(4,)), len(every) - len(rows))
+
+
+def _where(output: OutputReport) -> str:
+    """A version by its name, a text by itself, files by the digest of what is in them."""
+    found = output.ref or output.value or (None if output.url else output.path)
+    parts = [code(found, 120)] if found else []
+    if output.digest and output.value is None:
+        parts.append(code(_short(output.digest)))
+    return "<br>".join(parts)
+
+
+def _short(digest: str) -> str:
+    algorithm, colon, letters = digest.rpartition(":")
+    return f"{algorithm}{colon}{letters[:12]}"
+
+
+def _size(size_bytes: int | None) -> str:
+    if size_bytes is None:
+        return ""
+    size, units = float(size_bytes), ["B", "kB", "MB", "GB"]
+    while size >= 1000 and len(units) > 1:
+        size /= 1000
+        units.pop(0)
+    return f"{size:.3g} {units[0]}" if size < 1000 else f"{size:.0f} {units[0]}"
+
+
+def _what_ran(run: RunReport, jobs: Sequence[JobReport], evidence: Evidence) -> str:
+    facts = [("Workflow", code(run.path)), ("Run", code(run.run) if run.run else "")]
+    facts += [("Ref", code(evidence.ref) if evidence.ref else ""), ("Because", escape(evidence.reason))]
+    parts = ["\n".join(f"- {name}: {fact}" for name, fact in facts if fact)]
+    pins = [
+        (code(pin.name, _NAME_LIMIT), escape(pin.version or "", _NAME_LIMIT), code(pin.digest, 100))
+        for pin in evidence.actions[:_PINS_SHOWN]
+    ]
+    if pins:
+        parts.append(table(("Action", "Version", "Digest"), pins))
+    places = dict.fromkeys(_place_of(evidence.of(job.key)) for job in jobs)
+    rows = [
+        (escape(_users(jobs, evidence, place), 120), code(place[0]) if place[0] else "", escape(place[1]))
+        for place in list(places)[:_PINS_SHOWN]
+        if any(place)
+    ]
+    if rows:
+        parts.append(table(("Jobs", "Image", "Host"), rows))
+    return folded("What ran" if run.started is not None and jobs else "Details", "\n\n".join(parts))
+
+
+def _place_of(job: JobEvidence) -> tuple[str, str]:
+    return (job.image, job.host)
+
+
+def _users(jobs: Iterable[JobReport], evidence: Evidence, place: tuple[str, str]) -> str:
+    return ", ".join(job.name for job in jobs if _place_of(evidence.of(job.key)) == place)
+
+
+def _summaries(jobs: Sequence[JobReport], evidence: Evidence) -> list[str]:
+    written = [(job, text) for job in jobs if (text := evidence.of(job.key).summary.strip())]
+    return [
+        f"### Summary of {escape(job.name, _NAME_LIMIT)}\n\n{authored(text, _SUMMARY_OF_JOB_LIMIT)}"
+        for job, text in written
+    ]
+
+
+def _bounded(body: str, left_out: int) -> str:
+    return f"{body}\n\n… and {left_out} more." if left_out > 0 else body
