@@ -1,4 +1,5 @@
-"""From what only a forge tells to runs: pull requests, the merge queue, dispatches. Used by `daemon.intake`.
+"""From what only a forge tells to runs: pull requests, the merge queue, refs made and removed, dispatches.
+Used by `daemon.intake`.
 
 A fork's pull request is planned with the workflow files, own actions and lock of the branch that it wants
 to go into, and its runs wait until somebody who may write approves that commit (`daemon.approvals`). Nothing
@@ -9,9 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
 
-from windlass_registry.errors import OperatorError
 from windlass_runner.daemon.approvals import Approvals
 from windlass_runner.daemon.journal import Journal
 from windlass_runner.daemon.pushes import Pushes, Source
@@ -21,9 +20,6 @@ from windlass_runner.forges.git_errors import RefRejected
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.run.workspace import Mirror
 from windlass_runner.workflow.events import Event
-
-TAKEN: Final = ("pull_request", "merge_group", "repository_dispatch")
-"""The kinds of events that `take` knows."""
 
 
 class ForgeEvents:
@@ -87,14 +83,13 @@ class ForgeEvents:
 
     def _located(self, event: Event) -> Event:
         """The event with the commits that the forge did not say, as they stand in the repository now."""
-        if event.kind == "repository_dispatch" and not event.sha.strip("0"):
+        if event.kind == "pull_request":
+            refs = self._git.ls_remote(event.repository)
+            return replace(event, base_sha=_commit(refs, f"refs/heads/{event.base_ref}", event.repository))
+        if event.is_deletion:
             refs = self._git.ls_remote(event.repository)
             ref = event.ref or next(iter(default_branches(refs)), "HEAD")
             return replace(event, ref=ref, sha=_commit(refs, ref, event.repository))
-        if event.kind == "pull_request":
-            refs = self._git.ls_remote(event.repository)
-            base_sha = _commit(refs, f"refs/heads/{event.base_ref}", event.repository)
-            return replace(event, base_sha=base_sha)
         return event
 
     def _completed(self, event: Event, mirror: Mirror) -> Event:
@@ -135,5 +130,5 @@ class ForgeEvents:
 def _commit(refs: dict[str, str], ref: str, repository: str) -> str:
     found = refs.get(ref)
     if found is None:
-        raise OperatorError(f"{repository} has no {ref}", remedy="was the branch deleted or renamed?")
+        raise RefRejected(f"{repository} has no {ref}")
     return found

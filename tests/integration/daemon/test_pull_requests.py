@@ -24,7 +24,7 @@ from windlass_runner.plan.codec import loads
 from windlass_runner.plan.compile import PlanOptions
 from windlass_runner.plan.model import Plan
 from windlass_runner.run.workspace import Mirror
-from windlass_runner.workflow.events import Event
+from windlass_runner.workflow.events import NO_COMMIT, Event
 
 WORKFLOW = """
 on: {pull_request: {paths: ['src/**']}}
@@ -285,7 +285,7 @@ def test_a_repository_dispatch_runs_what_the_default_branch_has(room: Room) -> N
         kind="repository_dispatch",
         action="retrain",
         repository=room.repository.bare.as_uri(),
-        sha="",
+        sha=NO_COMMIT,
     )
 
     (begun,) = room.take(event)
