@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import copy
 import json
 from typing import Any
 from urllib.parse import quote_plus
@@ -9,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from unit.forges.spoiling import changed, spoil
 from windlass_runner.forges.base import BadDelivery, BadSignature, Command, DeliveryRefused, ParsedDelivery
 from windlass_runner.forges.github.deliveries import is_known, parse_delivery, read_delivery
 from windlass_runner.forges.signatures import sign
@@ -101,20 +101,6 @@ def parse(kind: str, data: object) -> ParsedDelivery:
 
 def event(kind: str, data: object) -> Event:
     (found,) = parse(kind, data).events
-    return found
-
-
-def changed(data: dict[str, Any], where: str, value: object) -> dict[str, Any]:
-    """A copy with another value at a dotted path; `...` takes the key away."""
-    found = copy.deepcopy(data)
-    *way, last = where.split(".")
-    part = found
-    for key in way:
-        part = part[key]
-    if value is ...:
-        del part[last]
-    else:
-        part[last] = value
     return found
 
 
@@ -400,23 +386,6 @@ def test_what_is_not_known_is_parsed_empty_and_told_apart() -> None:
 def test_a_refusal_names_the_key(kind: str, where: str, value: object) -> None:
     with pytest.raises(BadDelivery, match=f"'{where}'"):
         parse(kind, changed(SAMPLES[kind], where, value))
-
-
-values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=5,
-)
-
-
-def spoil(data: st.DataObject, value: Any) -> Any:
-    """The value with something changed somewhere in it."""
-    if isinstance(value, dict) and value and data.draw(st.integers(0, 5)) != 0:
-        key = data.draw(st.sampled_from(sorted(value)))
-        if data.draw(st.booleans()) and data.draw(st.booleans()):
-            return {name: item for name, item in value.items() if name != key}
-        return {**value, key: spoil(data, value[key])}
-    return data.draw(values)
 
 
 @given(st.data(), st.sampled_from(sorted(SAMPLES)))
