@@ -23,6 +23,7 @@ PLANTED = [
     ("runner/windlass_runner/attic/__init__.py", "", "one direction"),
     ("registry/windlass_registry/errors.py", "import windlass_runner.plan.model", "knows nothing"),
     ("runner/windlass_runner/daemon/worker.py", "import docker", "Only engines"),
+    ("runner/windlass_runner/forges/github/forge.py", "import github", "Only its client"),
     ("registry/windlass_registry/sources/builtin.py", "import windlass_actions", "packages like any other"),
     ("runner/windlass_runner/run/states.py", "import windlass_runner.testing", "for tests"),
     ("runner/windlass_runner/plan/matrix.py", "import subprocess", "nothing outside"),

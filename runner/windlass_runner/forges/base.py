@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from windlass_registry.errors import WindlassError
+from windlass_registry.errors import UpstreamError, WindlassError
 from windlass_runner.workflow.events import Event
 
 
@@ -28,6 +28,10 @@ class BadSignature(DeliveryRefused):
 
 class BadDelivery(DeliveryRefused):
     """Signed, but not what this forge sends: cut off, not JSON, a key missing."""
+
+
+class NotYet(UpstreamError):
+    """The pace that the forge asks for does not allow it now. Nothing is wrong; come again."""
 
 
 CommandKind = Literal["rerun", "rerun_failed", "cancel", "test", "approve"]
@@ -148,6 +152,7 @@ class Forge(Protocol):
         """Put the status on the commit in place of the one there. Idempotent.
 
         Raises:
+            NotYet: it has to wait for its turn; what was posted of it so far is not posted again.
             UpstreamError, OperatorError
         """
         ...

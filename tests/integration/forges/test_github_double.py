@@ -18,13 +18,6 @@ SHA = "a" * 40
 CHECK = {"name": "ci", "head_sha": SHA, "status": "in_progress"}
 
 
-@pytest.fixture
-def repository(hub: GitHubDouble) -> Repository:
-    repository = hub.world.add_repository("acme/digits", commits=(SHA,))
-    hub.world.install(repository)
-    return repository
-
-
 def ask(
     hub: GitHubDouble, method: str, path: str, body: Any = None, *, token: str = ""
 ) -> tuple[int, Any, dict[str, str]]:

@@ -1,0 +1,187 @@
+"""Puts checks on commits as check runs, which only a GitHub App may make. Used by `forge`.
+
+What was posted is remembered, so that nothing is posted twice; after a restart it is looked up. The
+order makes that safe: a check run is found again by its name and `external_id`, an annotation by itself.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from windlass_registry.errors import UpstreamError, WindlassError
+from windlass_runner.forges.base import Check, CommitStatus, NotYet
+from windlass_runner.forges.github.checks import (
+    MOST_ANNOTATIONS,
+    Body,
+    Key,
+    annotation_key,
+    batches,
+    digest,
+    github_state,
+    to_annotation,
+    to_body,
+    with_annotations,
+)
+from windlass_runner.forges.github.client import Client, NotFound
+
+_MOST_COMMITS: Final = 500
+_SETTLING_S: Final = 60.0
+"""For how long after its making a check run may answer 404 (seen: up to 0.63 s)."""
+_SETTLING_WAITS_S: Final = (0.3, 0.7, 1.5, 3.0)
+_LEAST_RETRY_S: Final = 2.0
+"""After a write of which we do not know what became: GitHub's lists lag a little behind."""
+
+
+@dataclass(kw_only=True)
+class _Posted:
+    """A check run as we know it. `digest` is empty where it was found, not made."""
+
+    id: int
+    external_id: str
+    state: tuple[str, str | None]
+    made_at: float = float("-inf")
+    digest: str = ""
+    annotations: set[Key] = field(default_factory=set)
+    are_annotations_known: bool = True
+
+
+class CheckRuns:
+    """The check runs of one repository. One `post` at a time."""
+
+    def __init__(self, *, app_id: int, clock: Callable[[], float], wait: Callable[[float], object]) -> None:
+        self._app_id = app_id
+        self._clock = clock
+        self._wait = wait
+        self._commits: OrderedDict[str, dict[str, _Posted]] = OrderedDict()
+
+    def post(self, client: Client, repository: str, status: CommitStatus) -> None:
+        """Bring the commit's check runs to what `status` says; `repository` is its name at GitHub now.
+
+        What begins or ends goes first, so that the pace never holds it up for mere progress.
+        """
+        try:
+            known = self._known(client, repository, status.sha)
+            for check in sorted(status.checks, key=lambda check: not _is_urgent(check, known)):
+                self._post_check(client, repository, status.sha, check, known)
+        except NotYet:
+            raise
+        except UpstreamError as error:
+            self._commits.pop(status.sha, None)
+            pause_s = max(error.retry_after_s or 0.0, _LEAST_RETRY_S)
+            raise type(error)(error.message, retry_after_s=pause_s) from error
+        except WindlassError:
+            self._commits.pop(status.sha, None)
+            raise
+
+    def _known(self, client: Client, repository: str, sha: str) -> dict[str, _Posted]:
+        """What stands on the commit by name: our newest check run of each."""
+        known = self._commits.get(sha)
+        if known is None:
+            path = f"/repos/{repository}/commits/{sha}/check-runs"
+            query = {"filter": "all", "app_id": self._app_id}
+            runs = list(client.pages(path, query=query, items="check_runs"))
+            own = [run for run in runs if (run.get("app") or {}).get("id") == self._app_id]
+            known = {run["name"]: _found(run) for run in sorted(own, key=lambda run: run["id"])}
+            self._commits[sha] = known
+            if len(self._commits) > _MOST_COMMITS:
+                self._commits.popitem(last=False)
+        self._commits.move_to_end(sha)
+        return known
+
+    def _post_check(
+        self, client: Client, repository: str, sha: str, check: Check, known: dict[str, _Posted]
+    ) -> None:
+        body = to_body(check)
+        is_urgent = _is_urgent(check, known)
+        posted = known.get(check.name)
+        if posted is None or posted.external_id != check.external_id:
+            posted, rest = self._create(client, repository, sha, check, body)
+            known[check.name] = posted
+        else:
+            rest = self._missing_annotations(client, repository, posted, check)
+        path = f"/repos/{repository}/check-runs/{posted.id}"
+        for batch in batches(rest):
+            self._patch(client, path, posted, with_annotations(body, batch), is_urgent=is_urgent)
+            posted.annotations.update(map(annotation_key, batch))
+        if posted.digest != digest(body):
+            self._patch(client, path, posted, body, is_urgent=is_urgent)
+
+    def _create(
+        self, client: Client, repository: str, sha: str, check: Check, body: Body
+    ) -> tuple[_Posted, Sequence[Body]]:
+        """Make it complete, with as many annotations as one request takes; gives those that are left."""
+        annotations = _distinct(check)
+        first = annotations[:MOST_ANNOTATIONS]
+        whole = with_annotations({**body, "head_sha": sha}, first)
+        found = client.write("POST", f"/repos/{repository}/check-runs", whole)
+        posted = _Posted(
+            id=_id(found),
+            external_id=check.external_id,
+            state=github_state(check.state),
+            made_at=self._clock(),
+            digest=digest(body),
+            annotations=set(map(annotation_key, first)),
+        )
+        return posted, annotations[MOST_ANNOTATIONS:]
+
+    def _patch(self, client: Client, path: str, posted: _Posted, body: Body, *, is_urgent: bool) -> None:
+        """Change it; a 404 on one that we made just now is waited out."""
+        for pause_s in (*_SETTLING_WAITS_S, None):
+            try:
+                client.write("PATCH", path, body, is_urgent=is_urgent)
+                break
+            except NotFound:
+                if pause_s is None or self._clock() - posted.made_at > _SETTLING_S:
+                    raise
+                self._wait(pause_s)
+        posted.digest = digest(_without_annotations(body))
+        posted.state = (body["status"], body.get("conclusion"))
+
+    def _missing_annotations(
+        self, client: Client, repository: str, posted: _Posted, check: Check
+    ) -> Sequence[Body]:
+        if not check.annotations:
+            return ()
+        if not posted.are_annotations_known:
+            path = f"/repos/{repository}/check-runs/{posted.id}/annotations"
+            posted.annotations = set(map(annotation_key, client.pages(path, query={})))
+            posted.are_annotations_known = True
+        return [body for body in _distinct(check) if annotation_key(body) not in posted.annotations]
+
+
+def _is_urgent(check: Check, known: dict[str, _Posted]) -> bool:
+    """Whether it begins or ends something, or tells how it ended; else it only tells of progress."""
+    posted, state = known.get(check.name), github_state(check.state)
+    if posted is None or posted.external_id != check.external_id:
+        return True
+    return posted.state != state or state[1] is not None
+
+
+def _distinct(check: Check) -> list[Body]:
+    bodies = map(to_annotation, check.annotations)
+    return list({annotation_key(body): body for body in bodies}.values())
+
+
+def _without_annotations(body: Body) -> Body:
+    output = {key: value for key, value in body["output"].items() if key != "annotations"}
+    return {**body, "output": output}
+
+
+def _found(run: dict[str, Any]) -> _Posted:
+    has_annotations = bool((run.get("output") or {}).get("annotations_count"))
+    return _Posted(
+        id=_id(run),
+        external_id=run.get("external_id") or "",
+        state=(run.get("status", ""), run.get("conclusion")),
+        are_annotations_known=not has_annotations,
+    )
+
+
+def _id(run: Any) -> int:
+    number = run.get("id") if isinstance(run, dict) else None
+    if not isinstance(number, int):
+        raise UpstreamError("GitHub gave a check run without a number")
+    return number

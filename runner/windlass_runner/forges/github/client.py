@@ -1,0 +1,240 @@
+"""The one file that speaks to GitHub, through PyGithub: requests and their failures, not their meaning.
+
+Only addresses that we made are called, never one out of an answer: servers behind proxies and simulators
+give others. Redirects of reads are followed by PyGithub; a write that is answered with one is `Moved`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from email.utils import parsedate_to_datetime
+from importlib.metadata import version
+from typing import Any, Final, NoReturn, Protocol
+
+import github
+import requests
+from github.Requester import Requester
+
+from windlass_registry.errors import OperatorError, UpstreamError
+from windlass_runner.forges.base import NotYet
+from windlass_runner.forges.github.pacing import Pacer
+
+_PAGE: Final = 100
+_MOST_PAGES: Final = 100
+_LONGEST_WAIT_S: Final = 1.5
+"""A write that has to wait for longer is put off."""
+_PUT_OFF_S: Final = 2.0
+_SECONDARY_LIMIT_S: Final = 60.0
+"""How long to wait where GitHub says that it was too much, and not for how long."""
+_SERVER_ERROR: Final = 500
+Json = Any
+
+
+class NotFound(OperatorError):
+    """There is no such thing, or the credentials do not reach it: GitHub does not tell which."""
+
+
+class Moved(UpstreamError):
+    """The repository has another name now; ask for it, and write again."""
+
+
+class CommitUnknown(OperatorError):
+    """GitHub has no such commit."""
+
+
+class Bearer(Protocol):
+    """Who we are to GitHub."""
+
+    name: str
+
+    def token(self, now: float) -> str:
+        """What to show; `now` is GitHub's time as far as it is known. Raises OperatorError, UpstreamError."""
+        ...
+
+    def renew(self) -> bool:
+        """The token was refused. Whether there may be another one."""
+        ...
+
+
+class Client:
+    """GitHub as one bearer sees it. Safe to use from several threads: requests go out one by one,
+    as GitHub asks for, and writes at the pace of `Pacer`.
+
+    Every call may raise UpstreamError (try again), OperatorError (refused) and NotFound.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_url: str,
+        bearer: Bearer,
+        clock: Callable[[], float],
+        wait: Callable[[float], object],
+        timeout_s: int = 15,
+    ) -> None:
+        self._bearer = bearer
+        self._clock = clock
+        self._wait = wait
+        self._pacer = Pacer()
+        self._lock = threading.RLock()
+        self._skew_s = 0.0
+        self._token = ""
+        self._requester: Requester = github.Github(
+            base_url=api_url,
+            timeout=timeout_s,
+            retry=None,
+            seconds_between_requests=0,
+            seconds_between_writes=0,
+            user_agent=f"windlass/{version('windlass')}",
+            lazy=True,
+        ).requester
+
+    def request(
+        self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Json = None
+    ) -> Json:
+        """One call that makes no content; the answer's JSON."""
+        with self._lock:
+            held_s = self._pacer.held_s(self._clock())
+            if held_s:
+                raise UpstreamError("GitHub asked us to wait", retry_after_s=held_s)
+            return self._exchange(method, path, query=query, body=body)
+
+    def write(self, method: str, path: str, body: Json, *, is_urgent: bool = True) -> Json:
+        """One call that makes or changes something people see, in its turn.
+
+        Raises:
+            NotYet: the pace does not allow it for a while.
+            Moved: the repository has another name.
+        """
+        with self._lock:
+            pause_s = self._pacer.wait_s(self._clock(), is_urgent=is_urgent)
+            if pause_s > _LONGEST_WAIT_S:
+                raise NotYet("GitHub's limits ask for patience", retry_after_s=min(pause_s, _PUT_OFF_S))
+            if pause_s:
+                self._wait(pause_s)
+            try:
+                return self._exchange(method, path, body=body)
+            finally:
+                self._pacer.note_write(self._clock())
+
+    def pages(self, path: str, *, query: Mapping[str, Any], items: str | None = None) -> Iterator[Json]:
+        """The members of a list, page after page. `items`: under which key they stand."""
+        for number in range(1, _MOST_PAGES + 1):
+            found = self.request("GET", path, query={**query, "per_page": _PAGE, "page": number})
+            members = found.get(items) if items is not None else found
+            if not isinstance(members, list):
+                raise _not_github(path)
+            yield from members
+            if len(members) < _PAGE:
+                return
+
+    def token(self) -> str:
+        """The bearer's token as it is good now."""
+        with self._lock:
+            return self._bearer.token(self._clock() + self._skew_s)
+
+    def _exchange(
+        self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Json = None
+    ) -> Json:
+        try:
+            return self._send(method, path, query, body)
+        except github.GithubException as error:
+            if error.status != 401 or not self._bearer.renew():
+                self._explain(error, path)
+        try:
+            return self._send(method, path, query, body)
+        except github.GithubException as error:
+            self._explain(error, path)
+
+    def _send(self, method: str, path: str, query: Mapping[str, Any] | None, body: Json) -> Json:
+        self._authorize()
+        try:
+            headers, found = self._requester.requestJsonAndCheck(
+                method, path, parameters=dict(query or {}), input=body
+            )
+        except github.GithubException as error:
+            self._note_time(error.headers or {})
+            raise
+        except (requests.RequestException, ValueError) as error:
+            raise UpstreamError(f"{self._bearer.name}: no answer from GitHub: {_gist(error)}") from error
+        except (AssertionError, RuntimeError) as error:
+            raise OperatorError(
+                f"{self._bearer.name}: GitHub sent us elsewhere: {error}", remedy="check `api_url`"
+            ) from error
+        self._note_time(headers)
+        if isinstance(found, dict) and found.get("message") == "Moved Permanently":
+            raise Moved(f"{path} has moved")
+        if not isinstance(found, dict | list | None) or (isinstance(found, dict) and set(found) == {"data"}):
+            raise _not_github(path)
+        return found
+
+    def _authorize(self) -> None:
+        token = self._bearer.token(self._clock() + self._skew_s)
+        if token != self._token:
+            self._requester.close()
+            self._requester = self._requester.withAuth(github.Auth.AppAuthToken(token))  # `Bearer`: all kinds
+            self._token = token
+
+    def _note_time(self, headers: Mapping[str, str]) -> None:
+        """How far GitHub's clock is from ours, from the header `Date`."""
+        try:
+            told = parsedate_to_datetime(headers["date"]).timestamp()
+        except (KeyError, ValueError):
+            return
+        self._skew_s = told - self._clock()
+
+    def _explain(self, error: github.GithubException, path: str) -> NoReturn:
+        """What a refusal means for us."""
+        told = error.data.get("message") if isinstance(error.data, dict) else None
+        text = f"{self._bearer.name}: GitHub says {error.status} to {path}: {told or 'no reason'}"
+        pause_s = self._pause_s(error)
+        if pause_s is not None:
+            self._pacer.hold(self._clock() + pause_s)
+            raise UpstreamError(text, retry_after_s=pause_s) from error
+        match error.status:
+            case 401:
+                raise OperatorError(text, remedy="give the daemon credentials that hold") from error
+            case 403:
+                raise OperatorError(text, remedy="give it the permission at GitHub") from error
+            case 404 | 410:
+                raise NotFound(text, remedy="check the name, and that the credentials reach it") from error
+            case 422 if "No commit found" in str(error.data):
+                raise CommitUnknown(text) from error
+            case status if status >= _SERVER_ERROR:
+                raise UpstreamError(text) from error
+        raise OperatorError(text) from error
+
+    def _pause_s(self, error: github.GithubException) -> float | None:
+        """For how long a limit shuts us out; None: it is no limit.
+
+        https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
+        """
+        headers = error.headers or {}
+        after_s = _number(headers.get("retry-after"))
+        if error.status not in (403, 429):
+            return after_s if error.status == 503 else None
+        if after_s is not None:
+            return after_s
+        if headers.get("x-ratelimit-remaining") == "0":
+            resets_at = _number(headers.get("x-ratelimit-reset"))
+            now = self._clock() + self._skew_s
+            return max(1.0, resets_at - now) if resets_at is not None else _SECONDARY_LIMIT_S
+        is_limit = error.status == 429 or isinstance(error, github.RateLimitExceededException)
+        return _SECONDARY_LIMIT_S if is_limit else None
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return float(text) if text is not None else None
+    except ValueError:
+        return None
+
+
+def _not_github(path: str) -> UpstreamError:
+    return UpstreamError(f"what answered to {path} is not GitHub's API")
+
+
+def _gist(error: Exception) -> str:
+    text = str(error)
+    return "no answer in time" if isinstance(error, requests.Timeout) else text[-200:] or repr(error)

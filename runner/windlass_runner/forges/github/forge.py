@@ -1,0 +1,207 @@
+"""GitHub as a forge: whose credentials serve a repository, how it is called today, what it is told."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from base64 import b64encode
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+from windlass_registry.errors import UpstreamError
+from windlass_runner.forges.base import CommitStatus, ParsedDelivery
+from windlass_runner.forges.github import deliveries
+from windlass_runner.forges.github.app_tokens import (
+    AppKey,
+    InstallationToken,
+    NotInstalled,
+    PersonalToken,
+)
+from windlass_runner.forges.github.check_runs import CheckRuns
+from windlass_runner.forges.github.client import Bearer, Client, CommitUnknown, Moved, NotFound
+from windlass_runner.forges.github.statuses import Statuses
+
+log = logging.getLogger("windlass_runner.github")
+_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Credentials for one GitHub: a personal token, or an App's number and key. Secrets are read late."""
+
+    name: str
+    api_url: str = "https://api.github.com"
+    read_token: Callable[[], str | None] | None = None
+    app_id: int | None = None
+    read_key: Callable[[], str | None] | None = None
+    installation: int | None = None
+    """None: found for each repository."""
+
+
+class _Access:
+    """The clients of one account: one for each installation, with its own pace. From several threads."""
+
+    def __init__(
+        self, account: Account, *, clock: Callable[[], float], wait: Callable[[float], object], timeout_s: int
+    ) -> None:
+        self.account = account
+        self._clock = clock
+        self._wait = wait
+        self._timeout_s = timeout_s
+        self._lock = threading.Lock()
+        self._clients: dict[int, Client] = {}
+        self._installations: dict[str, int] = {}
+        bearer: Bearer = (
+            AppKey(account.name, account.app_id, account.read_key or _nothing)
+            if account.app_id is not None
+            else PersonalToken(account.name, account.read_token or _nothing)
+        )
+        self._own = self._client(bearer)
+
+    def client(self, repository: str) -> Client:
+        """Who may speak to that repository (`owner/name`)."""
+        if self.account.app_id is None:
+            return self._own
+        with self._lock:
+            number = self.account.installation or self._installations.get(repository)
+            if number is None:
+                number = self._installations[repository] = self._find_installation(repository)
+            if number not in self._clients:
+                bearer = InstallationToken(self.account.name, app=self._own, installation=number)
+                self._clients[number] = self._client(bearer)
+            return self._clients[number]
+
+    def forget(self, repository: str) -> None:
+        """Its installation may be another by now."""
+        with self._lock:
+            self._installations.pop(repository, None)
+
+    def _find_installation(self, repository: str) -> int:
+        try:
+            found = self._own.request("GET", f"/repos/{quote(repository)}/installation")
+        except NotFound as error:
+            raise NotInstalled(
+                f"{self.account.name} is not installed for {repository}",
+                remedy="install the App for that repository at GitHub",
+            ) from error
+        if not isinstance(found, dict) or not isinstance(found.get("id"), int):
+            raise UpstreamError("GitHub gave an installation without a number")
+        number: int = found["id"]
+        return number
+
+    def _client(self, bearer: Bearer) -> Client:
+        return Client(
+            api_url=self.account.api_url,
+            bearer=bearer,
+            clock=self._clock,
+            wait=self._wait,
+            timeout_s=self._timeout_s,
+        )
+
+
+@dataclass(kw_only=True)
+class _Place:
+    """One watched repository. `current` is its name at GitHub as last heard, None: not asked yet."""
+
+    name: str
+    access: _Access
+    poster: CheckRuns | Statuses
+    current: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostedRepository:
+    """A repository on GitHub. `name` is `owner/name`."""
+
+    url: str
+    name: str
+    account: Account = field(repr=False)
+
+
+class GitHub:
+    """Implements `forges.base.Forge` with check runs, or with commit statuses where there is only a
+    personal token. `wait` sleeps; `clock` gives seconds since 1970."""
+
+    name = "github"
+
+    def __init__(
+        self,
+        repositories: Collection[HostedRepository],
+        *,
+        clock: Callable[[], float],
+        wait: Callable[[float], object],
+        timeout_s: int = 15,
+    ) -> None:
+        accounts = {repository.account.name: repository.account for repository in repositories}
+        access = {
+            name: _Access(account, clock=clock, wait=wait, timeout_s=timeout_s)
+            for name, account in accounts.items()
+        }
+        self._places = {
+            repository.url: _Place(
+                name=repository.name,
+                access=access[repository.account.name],
+                poster=Statuses()
+                if repository.account.app_id is None
+                else CheckRuns(app_id=repository.account.app_id, clock=clock, wait=wait),
+            )
+            for repository in repositories
+        }
+        for account in accounts.values():
+            if account.app_id is None:
+                log.info("%s is a personal token: commit statuses stand in for check runs", account.name)
+
+    def parse_delivery(
+        self, headers: Mapping[str, str], body: bytes, secrets: Collection[str]
+    ) -> ParsedDelivery:
+        """See the contract."""
+        return deliveries.parse_delivery(headers, body, secrets)
+
+    def post(self, status: CommitStatus) -> None:
+        """See the contract. A repository that was renamed or given away is followed."""
+        place = self._places[status.repository]
+        try:
+            self._post(place, status)
+        except (Moved, NotFound, NotInstalled):
+            place.access.forget(place.current or place.name)
+            place.current = None
+            self._post(place, status)
+
+    def _post(self, place: _Place, status: CommitStatus) -> None:
+        client = place.access.client(place.current or place.name)
+        if place.current is None:
+            place.current = self._current_name(client, place.name)
+        try:
+            place.poster.post(client, place.current, status)
+        except CommitUnknown as error:
+            log.warning("commit %s of %s is not at GitHub: %s", status.sha, place.name, error)
+
+    def _current_name(self, client: Client, name: str) -> str:
+        found = client.request("GET", f"/repos/{quote(name)}")
+        current = found.get("full_name") if isinstance(found, dict) else None
+        if not isinstance(current, str):
+            raise UpstreamError("GitHub gave a repository without a name")
+        if current.lower() != name.lower():
+            log.warning("%s is now %s; change its name and address in the settings", name, current)
+        return current
+
+    def git_authorization(self, url: str) -> str | None:
+        """The header `Authorization` with which git reaches one of the repositories; None: without.
+
+        A token goes only to the host of its own GitHub, and never in the clear over a network.
+        """
+        place = self._places.get(url)
+        if place is None:
+            return None
+        address, api = urlsplit(url), urlsplit(place.access.account.api_url)
+        is_safe = address.scheme == "https" or (address.scheme == "http" and address.hostname in _LOOPBACK)
+        if not is_safe or api.hostname not in (address.hostname, f"api.{address.hostname}"):
+            return None
+        token = place.access.client(place.current or place.name).token()
+        return "Basic " + b64encode(f"x-access-token:{token}".encode()).decode()
+
+
+def _nothing() -> None:
+    return None
