@@ -3,24 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from windlass_runner.daemon.evidence import figures, read_evidence
 from windlass_runner.forges.base import CommitStatus
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.records import JobRecord, RunRecord
+from windlass_runner.run.check_report import to_checks
 from windlass_runner.run.report import JobReport, OutputReport, RemarkReport, RunReport, note_text, to_note
+from windlass_runner.run.storage import Storage
 
 Link = Callable[[str], str | None]
 
 
-def compose_status(ledger: Ledger, repository: str, sha: str, *, url_of: Link, at: float) -> CommitStatus:
-    """The status of a commit as it is now: of each workflow, its newest run."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChecksShown:
+    """For forges that show checks: where the logs lie, and whether each job has a check of its own."""
+
+    storage: Storage
+    each_job: bool = False
+
+
+def compose_status(
+    ledger: Ledger, repository: str, sha: str, *, url_of: Link, at: float, checks: ChecksShown | None = None
+) -> CommitStatus:
+    """The status of a commit as it is now: of each workflow, its newest run.
+
+    Without `checks` it is the note alone, for which the ledger is read and nothing else.
+    """
     newest: dict[str, RunRecord] = {}
     for run in ledger.runs.of_commit(repository, sha):
         newest.setdefault(run.workflow_path, run)
     reports = [run_report(ledger, run, url=url_of(run.id)) for run in newest.values()]
     note = note_text(to_note(reports, commit=sha, updated=at))
-    return CommitStatus(repository=repository, sha=sha, checks=(), note=note)
+    if checks is None:
+        return CommitStatus(repository=repository, sha=sha, checks=(), note=note)
+    evidence = [read_evidence(ledger, checks.storage, run) for run in newest.values()]
+    shown = to_checks(list(zip(reports, evidence, strict=True)), at=at, each_job=checks.each_job)
+    return CommitStatus(repository=repository, sha=sha, checks=shown, note=note)
 
 
 def run_report(ledger: Ledger, run: RunRecord, *, url: str | None) -> RunReport:
@@ -49,9 +70,7 @@ def _job_report(job: JobRecord) -> JobReport:
         attempt=job.attempt,
         started=job.started_at,
         finished=job.ended_at,
-        metrics={
-            name: number for name, found in job.metrics.items() if (number := _number(found)) is not None
-        },
+        metrics=figures(job.metrics),
         outputs=tuple(_output(name, found) for name, found in job.outputs.items()),
         remarks=tuple(_remark(found) for found in job.annotations if isinstance(found, Mapping)),
     )
@@ -69,14 +88,10 @@ def _refusals(ledger: Ledger, run: RunRecord) -> tuple[RemarkReport, ...]:
             message=problem["message"] + (f"; {problem['remedy']}" if problem.get("remedy") else ""),
             file=problem["path"],
             line=problem["line"] or None,
+            column=problem["column"] or None,
         )
         for problem in problems
     )
-
-
-def _number(found: Any) -> float | None:
-    value = found.get("last") if isinstance(found, Mapping) else found
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _output(name: str, found: Any) -> OutputReport:
@@ -99,6 +114,10 @@ def _remark(found: Mapping[str, Any]) -> RemarkReport:
     return RemarkReport(
         level=str(found.get("level", "notice")),
         message=str(found.get("message", "")),
+        title=found.get("title"),
         file=found.get("file"),
         line=found.get("line"),
+        end_line=found.get("end_line"),
+        column=found.get("column"),
+        end_column=found.get("end_column"),
     )

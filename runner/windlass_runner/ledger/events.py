@@ -23,6 +23,18 @@ class Events:
             query = query.where(events.c.run_id == run_id)
         return [event_record(row) for row in self._store.rows(query)]
 
+    def sample(self, run_id: str, kind: str, *, limit: int = 1000) -> list[EventRecord]:
+        """The events of one kind of a run, oldest first; of more than `limit` an even sample, the newest
+        among them."""
+        are_meant = (events.c.run_id == run_id) & (events.c.kind == kind)
+        newest_first = func.row_number().over(order_by=events.c.id.desc())
+        numbered = select(events, newest_first.label("place")).where(are_meant).subquery()
+        with self._store.read() as connection:
+            count = connection.execute(select(func.count()).where(are_meant)).scalar_one()
+        step = max(-(-count // limit), 1)
+        query = select(numbered).where((numbered.c.place - 1) % step == 0).order_by(numbered.c.id)
+        return [event_record(row) for row in self._store.rows(query)]
+
     def last(self) -> int:
         """The cursor behind the newest event; 0 where there is none."""
         with self._store.read() as connection:

@@ -176,12 +176,13 @@ class Runs:
         repository: str | None = None,
         workflow: str | None = None,
         state: State | None = None,
+        ref: str | None = None,
         limit: int = 50,
         before: str | None = None,
     ) -> RunList:
         """The newest runs first, at most `limit`; `before` is the id of the last one of the page before."""
         query = select(runs).order_by(runs.c.id.desc()).limit(limit)
-        wanted = {"repository": repository, "workflow": workflow, "state": state}
+        wanted = {"repository": repository, "workflow": workflow, "state": state, "ref": ref}
         for name, value in wanted.items():
             if value is not None:
                 query = query.where(runs.c[name] == value)

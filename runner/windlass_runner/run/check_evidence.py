@@ -29,7 +29,8 @@ class JobEvidence:
     """Of each metric the values of the latest attempt, in order (or an even sample of them)."""
     summary: str = ""
     """What it wrote to `GITHUB_STEP_SUMMARY`: Markdown."""
-    image: str = ""
+    images: Mapping[str, str] = field(default_factory=dict)
+    """Digests of the images that its latest attempt ran, by the names that asked for them."""
     host: str = ""
 
 

@@ -6,11 +6,11 @@ the summary, and as many for the text) whatever a workflow is like; what is most
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from windlass_runner.run.check_annotations import without_place
-from windlass_runner.run.check_evidence import BaseFigures, Evidence, JobEvidence
+from windlass_runner.run.check_evidence import BaseFigures, Evidence
 from windlass_runner.run.check_markdown import (
     authored,
     bars,
@@ -197,10 +197,13 @@ def _remarks(jobs: Sequence[JobReport]) -> str:
 def _metrics(jobs: Sequence[JobReport], evidence: Evidence) -> str:
     """Each figure with the base branch's, the difference, and its course. Whether more is better is
     not ours to say."""
-    measured = [job for job in jobs if job.metrics]
-    has_names = len(measured) > 1
-    every = [(job, name) for job in measured for name in sorted(job.metrics)]
-    rows = [_figure(job, name, evidence, with_job=has_names) for job, name in every[:_FIGURES_SHOWN]]
+    figures = {job.key: _latest(job, evidence) for job in jobs}
+    has_names = sum(bool(found) for found in figures.values()) > 1
+    every = [(job, name) for job in jobs for name in sorted(figures[job.key])]
+    rows = [
+        _figure(job, name, figures[job.key][name], evidence, with_job=has_names)
+        for job, name in every[:_FIGURES_SHOWN]
+    ]
     if not rows:
         return ""
     heads = ("Job", "Metric", "Value", _base_head(evidence.base), "Difference", "Course")
@@ -211,8 +214,15 @@ def _base_head(base: BaseFigures | None) -> str:
     return "" if base is None else f"{escape(base.ref, _NAME_LIMIT)} ({code(base.sha[:7])})"
 
 
-def _figure(job: JobReport, name: str, evidence: Evidence, *, with_job: bool) -> tuple[str, ...]:
-    value = job.metrics[name]
+def _latest(job: JobReport, evidence: Evidence) -> Mapping[str, float]:
+    """Of a job that has ended its metrics; of one that runs what it wrote last."""
+    courses = evidence.of(job.key).courses
+    return job.metrics or {name: values[-1] for name, values in courses.items() if values}
+
+
+def _figure(
+    job: JobReport, name: str, value: float, evidence: Evidence, *, with_job: bool
+) -> tuple[str, ...]:
     base = evidence.base.metrics.get(job.key, {}).get(name) if evidence.base is not None else None
     course = evidence.of(job.key).courses.get(name, ())
     return (
@@ -289,23 +299,24 @@ def _what_ran(run: RunReport, jobs: Sequence[JobReport], evidence: Evidence) -> 
     ]
     if pins:
         parts.append(table(("Action", "Version", "Digest"), pins))
-    places = dict.fromkeys(_place_of(evidence.of(job.key)) for job in jobs)
-    rows = [
-        (escape(_users(jobs, evidence, place), 120), code(place[0]) if place[0] else "", escape(place[1]))
-        for place in list(places)[:_PINS_SHOWN]
-        if any(place)
-    ]
-    if rows:
-        parts.append(table(("Jobs", "Image", "Host"), rows))
+    users: dict[tuple[str, str, str], list[str]] = {}
+    for job in jobs:
+        seen = evidence.of(job.key)
+        for image, digest in (seen.images or {"": ""}).items():
+            users.setdefault((image, digest, seen.host), []).append(job.name)
+    places = [place for place in users if any(place)][:_PINS_SHOWN]
+    if places:
+        rows = [
+            (
+                escape(", ".join(users[image, digest, host]), 120),
+                code(image, 120) if image else "",
+                code(digest, 100) if digest else "",
+                escape(host, _NAME_LIMIT),
+            )
+            for image, digest, host in places
+        ]
+        parts.append(table(("Jobs", "Image", "Digest", "Host"), rows))
     return folded("What ran" if run.started is not None and jobs else "Details", "\n\n".join(parts))
-
-
-def _place_of(job: JobEvidence) -> tuple[str, str]:
-    return (job.image, job.host)
-
-
-def _users(jobs: Iterable[JobReport], evidence: Evidence, place: tuple[str, str]) -> str:
-    return ", ".join(job.name for job in jobs if _place_of(evidence.of(job.key)) == place)
 
 
 def _summaries(jobs: Sequence[JobReport], evidence: Evidence) -> list[str]:

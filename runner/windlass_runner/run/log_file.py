@@ -156,6 +156,16 @@ def read_log(path: Path, cursor: int = 0, *, limit_bytes: int = 1024 * 1024) -> 
     return [line for line in lines if line is not None], cursor + end
 
 
+def read_log_end(path: Path, *, limit_bytes: int = 128 * 1024) -> list[LogLine]:
+    """The last lines, at most about `limit_bytes` of the file; none where there is no file."""
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        return []
+    lines, _ = read_log(path, max(0, size - limit_bytes), limit_bytes=limit_bytes)
+    return lines
+
+
 def _parsed(raw: bytes) -> LogLine | None:
     try:
         found = json.loads(raw)

@@ -181,6 +181,12 @@ def test_metrics_without_a_base_stand_alone() -> None:
     assert "| Metric | Value |\n| :-- | --: |\n| accuracy | **0.97** |" in check(MEASURED).summary
 
 
+def test_a_job_that_runs_shows_what_it_measured_last() -> None:
+    evidence = Evidence(jobs={"train": JobEvidence(courses={"loss": (2.0, 0.5)})})
+    summary = check(run(job("train", "running", started=1.0), state="running"), evidence).summary
+    assert "| loss | **0.5** | <code>█▁</code> |" in summary
+
+
 def test_outputs_are_linked_or_named_by_path_and_digest() -> None:
     digest = "sha256:" + "ab" * 32
     outputs = (
@@ -240,8 +246,8 @@ def test_what_ran_is_folded_and_before_what_the_jobs_wrote() -> None:
     pin = ActionPin(uses="train@v1", name="train", version="1.4.0", digest=digest, source="registry")
     evidence = Evidence(
         jobs={
-            "train": JobEvidence(image="a/b:1", host="box", summary="# Done\n\n```\nopen"),
-            "other": JobEvidence(image="a/b:1", host="box"),
+            "train": JobEvidence(images={"a/b:1": digest}, host="box", summary="# Done\n\n```\nopen"),
+            "other": JobEvidence(images={"a/b:1": digest}, host="box"),
         },
         ref="refs/heads/main",
         reason="push to main",
@@ -250,7 +256,7 @@ def test_what_ran_is_folded_and_before_what_the_jobs_wrote() -> None:
     text = check(run(job("train"), job("other")), evidence).text
     assert text.startswith("<details><summary>What ran</summary>\n\n- Workflow: <code>")
     assert f"| <code>train</code> | 1.4.0 | <code>{digest}</code> |" in text
-    assert "| train, other | <code>a/b:1</code> | box |" in text
+    assert f"| train, other | <code>a/b:1</code> | <code>{digest}</code> | box |" in text
     assert text.endswith("</details>\n\n### Summary of train\n\n# Done\n\n```\nopen\n```")
 
 
@@ -273,7 +279,7 @@ def nasty_job(number: int) -> JobReport:
 
 
 def nasty_evidence(jobs: tuple[JobReport, ...]) -> Evidence:
-    one = JobEvidence(log_end=(NASTY,) * 50, summary=NASTY * 500, image=NASTY, host=NASTY)
+    one = JobEvidence(log_end=(NASTY,) * 50, summary=NASTY * 500, images={NASTY: NASTY}, host=NASTY)
     pins = tuple(
         ActionPin(uses=NASTY, name=NASTY, version=NASTY, digest=NASTY, source=NASTY) for _ in range(200)
     )
@@ -299,7 +305,7 @@ def test_nothing_of_a_strangers_text_is_markup_a_mention_or_a_link() -> None:
     report = run(*jobs, state="failure", workflow=NASTY)
     evidence = nasty_evidence(jobs)
     quiet = Evidence(
-        jobs={jobs[0].key: JobEvidence(image=NASTY, host=NASTY)},
+        jobs={jobs[0].key: JobEvidence(images={NASTY: NASTY}, host=NASTY)},
         base=evidence.base,
         ref=NASTY,
         reason=NASTY,

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from windlass_runner.engines.base import HostFull
-from windlass_runner.run.log_file import LogLine, LogWriter, read_log
+from windlass_runner.run.log_file import LogLine, LogWriter, read_log, read_log_end
 from windlass_runner.run.logs import LINE_LIMIT, JobLog, LogStream
 from windlass_runner.run.protocol import Command
 
@@ -209,3 +209,15 @@ def test_a_full_disk_is_an_operators_error(tmp_path: Path, monkeypatch: pytest.M
             stream.feed(b"lost\n")
     stream.feed(b"after\n")
     assert texts(tmp_path / "log") == ["before", "after"]
+
+
+def test_the_end_of_a_long_log_is_read_in_whole_lines(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    assert read_log_end(path) == []
+    writer = LogWriter(path, clock=lambda: 1.0)
+    writer.write([("", number, "", "", f"line {number} é") for number in range(1000)])
+    writer.close()
+    texts = [line.text for line in read_log_end(path, limit_bytes=500)]
+    assert texts == [f"line {number} é" for number in range(1000 - len(texts), 1000)]
+    assert 5 < len(texts) < 15
+    assert len(read_log_end(path)) == 1000

@@ -1,0 +1,123 @@
+"""Reads what the checks of a run show beyond its report: ends of logs, courses of metrics, the base's.
+
+Called by `daemon.status`, for forges that show checks; a note needs none of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from windlass_runner.ledger.ledger import Ledger
+from windlass_runner.ledger.records import AttemptRecord, JobRecord, RunRecord
+from windlass_runner.plan.codec import loads
+from windlass_runner.plan.model import Plan
+from windlass_runner.run.check_evidence import BaseFigures, Evidence, JobEvidence
+from windlass_runner.run.log_file import read_log_end
+from windlass_runner.run.storage import Storage
+from windlass_runner.workflow.events import Event
+
+_LOGS_READ: Final = 10
+"""Of the jobs that failed first: what failed after them seldom tells more."""
+_LOG_LINES: Final = 400
+_BASES_LOOKED_AT: Final = 10
+_HEADS: Final = "refs/heads/"
+
+
+def read_evidence(ledger: Ledger, storage: Storage, run: RunRecord) -> Evidence:
+    """All of it for one run. Nothing is written, and what is gone is left out."""
+    plan = loads(Plan, ledger.runs.plan(run.id))
+    jobs = ledger.runs.jobs(run.id)
+    latest = {attempt.job_key: attempt for attempt in ledger.runs.attempts(run.id)}
+    courses = _courses(ledger, run.id, jobs)
+    log_ends = _log_ends(storage, jobs)
+    return Evidence(
+        jobs={
+            job.key: JobEvidence(
+                log_end=log_ends.get(job.key, ()),
+                courses=courses.get(job.key, {}),
+                summary=job.summary,
+                images=_images(latest.get(job.key)),
+                host=latest[job.key].host if job.key in latest else "",
+            )
+            for job in jobs
+        },
+        base=_base(ledger, run) if any(courses.values()) else None,
+        ref=run.ref or "",
+        reason=plan.reason,
+        actions=plan.actions,
+    )
+
+
+def figures(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """The last value of each metric of a job, as the ledger keeps them."""
+    found = {name: kept.get("last") if isinstance(kept, Mapping) else kept for name, kept in metrics.items()}
+    return {
+        name: float(value)
+        for name, value in found.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }
+
+
+def _log_ends(storage: Storage, jobs: Sequence[JobRecord]) -> dict[str, tuple[str, ...]]:
+    failed = [job for job in jobs if job.state in ("failure", "timed_out", "neutral") and job.attempt]
+    failed.sort(key=lambda job: (job.state == "neutral", job.ended_at or 0.0))
+    return {job.key: _log_end(storage, job) for job in failed[:_LOGS_READ]}
+
+
+def _log_end(storage: Storage, job: JobRecord) -> tuple[str, ...]:
+    lines = read_log_end(storage.log(job.run_id, job.key, job.attempt))
+    shown = [line.text for line in lines if line.kind not in ("debug", "endgroup")]
+    return tuple(shown[-_LOG_LINES:])
+
+
+def _courses(ledger: Ledger, run_id: str, jobs: Sequence[JobRecord]) -> dict[str, dict[str, list[float]]]:
+    """By job and metric the values of the latest attempt. One that was taken up again after a crash has
+    told all its metrics anew."""
+    began = {job.key: job.started_at or 0.0 for job in jobs}
+    for event in ledger.events.sample(run_id, "job.resumed"):
+        if event.job_key is not None:
+            began[event.job_key] = max(event.at, began.get(event.job_key, 0.0))
+    courses: dict[str, dict[str, list[float]]] = {job.key: defaultdict(list) for job in jobs}
+    for event in ledger.events.sample(run_id, "job.metrics"):
+        if event.job_key in courses and event.at >= began[event.job_key]:
+            for point in event.data["points"]:
+                courses[event.job_key][point["name"]].append(point["value"])
+    return courses
+
+
+def _images(attempt: AttemptRecord | None) -> dict[str, str]:
+    """Known when an attempt has ended."""
+    return dict(attempt.detail.get("images", {})) if attempt is not None else {}
+
+
+def _base(ledger: Ledger, run: RunRecord) -> BaseFigures | None:
+    """Those of the newest run of the workflow that succeeded on the base branch, for another commit, before
+    this run: so the comparison does not change when the branch moves on."""
+    ref = _base_ref(run, Event.from_json(json.loads(ledger.runs.event(run.id))))
+    earlier = ledger.runs.list(
+        repository=run.repository,
+        workflow=run.workflow,
+        state="success",
+        ref=ref,
+        before=run.id,
+        limit=_BASES_LOOKED_AT,
+    )
+    base = next(
+        (one for one in earlier if one.sha != run.sha and one.workflow_path == run.workflow_path), None
+    )
+    if base is None or ref is None:
+        return None
+    metrics = {job.key: figures(job.metrics) for job in ledger.runs.jobs(base.id)}
+    return BaseFigures(ref=ref.removeprefix(_HEADS), sha=base.sha, metrics=metrics)
+
+
+def _base_ref(run: RunRecord, event: Event) -> str | None:
+    """A pull request's base; for a push the default branch, where the forge says which that is, else the
+    same ref."""
+    repository = event.payload.get("repository")
+    default = repository.get("default_branch") if isinstance(repository, Mapping) else None
+    branch = event.base_ref or default
+    return f"{_HEADS}{branch}" if branch else run.ref
