@@ -11,6 +11,7 @@ from windlass_runner.daemon.journal import Journal
 from windlass_runner.daemon.storage_files import StorageUnwritable
 from windlass_runner.daemon.wiring import Daemon
 from windlass_runner.ledger.errors import LedgerFull, LedgerUnusable
+from windlass_runner.ledger.ledger import Ledger
 
 Reply = tuple[int, dict[str, Any]]
 PASSING: Final = (StorageUnwritable, LedgerFull, LedgerUnusable, UpstreamError)
@@ -54,6 +55,10 @@ class Opening:
             problems = [f"it waits to begin: {self._reason}"]
             return 503, {"status": "failing", "version": self._version, "problems": problems}
         return self._daemon.health.answer()
+
+    def ledger(self) -> Ledger | None:
+        """Its ledger; None while it waits."""
+        return None if self._daemon is None else self._daemon.ledger
 
     def close(self) -> None:
         """Stop the daemon, if it ever began."""

@@ -109,7 +109,7 @@ class Requested:
             run_id = self._ledger.runs.create(rerun.run, at=self._clock(), key=key, report=True)
             if run_id is not None and rerun.kept:
                 self._ledger.runs.record(run_id, jobs=rerun.kept, at=self._clock())
-        return self._begun(run_id)
+        return self._begun(run_id, key)
 
     def _start(self, payload: Mapping[str, Any], key: str) -> Mapping[str, Any]:
         repository = self._repository(payload.get("repository"))
@@ -134,11 +134,11 @@ class Requested:
         draft = self._pushes.draft(found, event, reason=reason, source=source)
         if draft.problems:
             raise AuthorError(*draft.problems)
-        return self._begun(self._pushes.create(draft, key=key))
+        return self._begun(self._pushes.create(draft, key=key), key)
 
-    def _begun(self, run_id: str | None) -> Mapping[str, Any]:
+    def _begun(self, run_id: str | None, key: str) -> Mapping[str, Any]:
         if run_id is None:  # written down by an earlier life, which did not come to answering
-            return {"run_id": None}
+            return {"run_id": self._ledger.runs.id_of(key)}
         self._starting.enter([run_id])
         return {"run_id": run_id}
 

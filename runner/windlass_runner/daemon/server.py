@@ -6,6 +6,7 @@ import contextlib
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from importlib.metadata import version
@@ -21,6 +22,9 @@ from windlass_runner.daemon.opening import Opening
 from windlass_runner.daemon.settings import ServerSettings, Settings
 from windlass_runner.daemon.webhooks import FORGES
 from windlass_runner.daemon.wiring import wire
+from windlass_runner.run.storage import Storage
+from windlass_runner.web.api import make_api
+from windlass_runner.web.api_calls import Source
 from windlass_runner.web.app import make_app
 from windlass_runner.web.bounds import BoundedProtocol
 
@@ -49,7 +53,8 @@ def serve(
         try:
             opening.attempt()
             hooks = {forge: partial(opening.receive, forge) for forge in FORGES}
-            with serving_http(make_app(hooks=hooks, health=opening.health), listener):
+            api = make_api(_source(settings, opening))
+            with serving_http(make_app(hooks=hooks, health=opening.health, parts=[api]), listener):
                 Journal("server").info("server.listens", address=address)
                 ready(address)
                 while not stopping.wait(_LOOK_S):  # a signal may reach another thread and wake nobody
@@ -57,6 +62,15 @@ def serve(
                 Journal("server").info("server.stops")
         finally:
             opening.close()
+
+
+def _source(settings: Settings, opening: Opening) -> Source:
+    return Source(
+        ledger=opening.ledger,
+        storage=Storage(settings.storage.path),
+        repositories={repository.name: repository.url for repository in settings.repositories},
+        clock=time.time,
+    )
 
 
 @contextlib.contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
@@ -147,6 +147,11 @@ class Runs:
             raise UnknownRun(prefix, message=message, remedy="write more of its id")
         return found[0]
 
+    def id_of(self, key: str) -> str | None:
+        """The run that was created with that key; None: there is none."""
+        with self._store.read() as connection:
+            return connection.execute(select(runs.c.id).where(runs.c.key == key)).scalar_one_or_none()
+
     def plan(self, run_id: str) -> str:
         """The plan it was created with, as JSON text. Raises `UnknownRun`."""
         return self._document(run_id, "plan")
@@ -177,12 +182,17 @@ class Runs:
         workflow: str | None = None,
         state: State | None = None,
         ref: str | None = None,
+        sha: str | None = None,
+        within: Collection[str] | None = None,
         limit: int = 50,
         before: str | None = None,
     ) -> RunList:
-        """The newest runs first, at most `limit`; `before` is the id of the last one of the page before."""
+        """The newest runs first, at most `limit`; `before` is the id of the last one of the page before.
+        `within`: only of these repositories."""
         query = select(runs).order_by(runs.c.id.desc()).limit(limit)
-        wanted = {"repository": repository, "workflow": workflow, "state": state, "ref": ref}
+        if within is not None:
+            query = query.where(runs.c.repository.in_(within))
+        wanted = {"repository": repository, "workflow": workflow, "state": state, "ref": ref, "sha": sha}
         for name, value in wanted.items():
             if value is not None:
                 query = query.where(runs.c[name] == value)

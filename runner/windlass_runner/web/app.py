@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from windlass_runner.web.bounds import BODIES_BYTES, Room
 
@@ -27,10 +27,14 @@ Receive = Callable[[Mapping[str, str], bytes], Reply]
 
 
 def make_app(
-    *, hooks: Mapping[str, Receive], health: Callable[[], Reply], bodies_bytes: int = BODIES_BYTES
+    *,
+    hooks: Mapping[str, Receive],
+    health: Callable[[], Reply],
+    parts: Iterable[BaseRoute] = (),
+    bodies_bytes: int = BODIES_BYTES,
 ) -> Starlette:
-    """The application; `hooks` by the forge's name. The functions may block, and are called from several
-    threads. `bodies_bytes`: what all bodies that are being read may take together."""
+    """The application; `hooks` by the forge's name, `parts` as they are. The functions may block, and are
+    called from several threads. `bodies_bytes`: what all deliveries that are being read may take together."""
 
     async def healthz(_request: Request) -> Response:
         status, data = await run_in_threadpool(health)
@@ -41,6 +45,7 @@ def make_app(
         routes=[
             *(Route(f"/hooks/{name}", _hook(hook, room), methods=["POST"]) for name, hook in hooks.items()),
             Route("/healthz", healthz, methods=["GET"]),
+            *parts,
         ]
     )
     app.router.redirect_slashes = False  # a redirect would repeat the Host that the client made up

@@ -1,0 +1,84 @@
+"""What the API shows of the ledger's records. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from windlass_runner.ledger.records import EventRecord, JobRecord, RunRecord
+from windlass_runner.run.log_file import LogLine
+
+PREFIX = "/api/v1"
+
+
+def run_url(run_id: str) -> str:
+    """Where a run is read."""
+    return f"{PREFIX}/runs/{run_id}"
+
+
+def run_view(run: RunRecord, *, repository: str) -> dict[str, Any]:
+    """A run without its jobs. `repository`: its name."""
+    return {
+        "id": run.id,
+        "url": run_url(run.id),
+        "number": run.number,
+        "name": run.name,
+        "repository": repository,
+        "ref": run.ref,
+        "sha": run.sha,
+        "workflow": run.workflow,
+        "workflow_path": run.workflow_path,
+        "state": run.state,
+        "reason": run.reason,
+        "is_cancel_requested": run.is_cancel_requested,
+        "rerun_of": run.rerun_of,
+        "created_at": run.created_at,
+        "started_at": run.started_at,
+        "ended_at": run.ended_at,
+    }
+
+
+def job_view(job: JobRecord) -> dict[str, Any]:
+    """A job as it stands."""
+    return {
+        "key": job.key,
+        "name": job.name,
+        "needs": list(job.needs),
+        "state": job.state,
+        "reason": job.reason,
+        "attempt": job.attempt,
+        "started_at": job.started_at,
+        "ended_at": job.ended_at,
+        "exit_code": job.exit_code,
+        "outputs": dict(job.outputs),
+        "metrics": dict(job.metrics),
+        "summary": job.summary,
+        "annotations": job.annotations,
+    }
+
+
+def whole_run_view(run: RunRecord, jobs: Sequence[JobRecord], *, repository: str) -> dict[str, Any]:
+    """A run with its jobs, in the order of the plan."""
+    return {**run_view(run, repository=repository), "jobs": [job_view(job) for job in jobs]}
+
+
+def event_view(event: EventRecord) -> dict[str, Any]:
+    """Something that happened. `id` is the cursor behind it."""
+    return {
+        "id": event.id,
+        "job": event.job_key,
+        "kind": event.kind,
+        "at": event.at,
+        "data": dict(event.data),
+    }
+
+
+def line_view(line: LogLine, *, attempt: int) -> dict[str, Any]:
+    """A line of a job's log."""
+    return {
+        "attempt": attempt,
+        "at": line.time,
+        "step": line.step,
+        "kind": line.kind,
+        "text": line.text,
+    }
