@@ -76,12 +76,15 @@ class Intake:
     def turn(self) -> float | None:
         """Hand out what lies in the inbox; gives the seconds until something is tried again."""
         now = self._clock()
+        resting = self._resting(now)
         waiting: dict[str, list[Delivery]] = {}
-        for delivery in self._inbox.take(_AT_ONCE, at=now):
-            waiting.setdefault(delivery.repository, []).append(delivery)
+        if not self._watched or not self._watched <= resting:
+            for delivery in self._inbox.take(_AT_ONCE, at=now, besides=resting):
+                waiting.setdefault(delivery.repository, []).append(delivery)
+        with self._lock:
+            self._busy.update(waiting)
         for repository, deliveries in waiting.items():
-            if self._reserve(repository, now):
-                self._hands.submit(self._handle_all, repository, deliveries)
+            self._hands.submit(self._handle_all, repository, deliveries)
         with self._lock:
             retries = [trouble.retry_at for trouble in self._troubles.values()]
         return max(0.05, min(retries) - now) if retries else None
@@ -95,13 +98,11 @@ class Intake:
         """Begin nothing more; what is in hand is finished."""
         self._hands.shutdown(wait=True, cancel_futures=True)
 
-    def _reserve(self, repository: str, now: float) -> bool:
+    def _resting(self, now: float) -> frozenset[str]:
+        """The repositories whose news are in hand, or are not to be tried again yet."""
         with self._lock:
-            trouble = self._troubles.get(repository)
-            if repository in self._busy or (trouble is not None and trouble.retry_at > now):
-                return False
-            self._busy.add(repository)
-            return True
+            later = (name for name, trouble in self._troubles.items() if trouble.retry_at > now)
+            return frozenset(self._busy.union(later))
 
     def _handle_all(self, repository: str, deliveries: Sequence[Delivery]) -> None:
         """On a thread of the pool: in order, until one cannot be handled now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from sqlalchemy import bindparam, func, select, update
@@ -24,26 +25,24 @@ class Inbox:
 
     def put(self, delivery: NewDelivery, *, at: float) -> bool:
         """Keep a delivery; it is on disk when this returns. False: that id was there already."""
-        row = {
-            "id": delivery.id,
-            "forge": delivery.forge,
-            "repository": delivery.repository,
-            "kind": delivery.kind,
-            "headers": to_json(dict(delivery.headers)),
-            "body": delivery.body,
-            "received_at": at,
-            "tries": 0,
-        }
-        with self._store.write() as connection:
-            return self._add.run(connection, row).rowcount > 0
+        return self.put_all([delivery], at=at)[0]
 
-    def take(self, limit: int, *, at: float) -> list[Delivery]:
-        """The oldest deliveries that are not handled, and one more try counted on each.
+    def put_all(self, deliveries: Sequence[NewDelivery], *, at: float) -> list[bool]:
+        """The same for several, all or none of them: it takes the disk no longer than one."""
+        with self._store.write() as connection:
+            rows = (_new_row(delivery, at=at) for delivery in deliveries)
+            return [self._add.run(connection, row).rowcount > 0 for row in rows]
+
+    def take(self, limit: int, *, at: float, besides: Collection[str] = ()) -> list[Delivery]:
+        """The oldest deliveries that are not handled, `besides` those of some repositories, and one more try
+        counted on each.
 
         Until `done` they are given again: to the same caller, or to its next life. One worker takes.
         """
         query = select(inbox).where(inbox.c.handled_at.is_(None)).order_by(inbox.c.position).limit(limit)
-        if not self._store.rows(query.limit(1)):
+        if besides:
+            query = query.where(inbox.c.repository.not_in(sorted(besides)))
+        if not self._store.rows(query.with_only_columns(inbox.c.position).limit(1)):
             return []
         with self._store.write() as connection:
             rows = mappings(connection.execute(query))
@@ -68,6 +67,19 @@ class Inbox:
             waiting = connection.execute(count.where(inbox.c.handled_at.is_(None))).scalar_one()
             failed = connection.execute(count.where(inbox.c.error.is_not(None))).scalar_one()
         return InboxCounts(waiting=waiting, failed=failed)
+
+
+def _new_row(delivery: NewDelivery, *, at: float) -> Row:
+    return {
+        "id": delivery.id,
+        "forge": delivery.forge,
+        "repository": delivery.repository,
+        "kind": delivery.kind,
+        "headers": to_json(dict(delivery.headers)),
+        "body": delivery.body,
+        "received_at": at,
+        "tries": 0,
+    }
 
 
 def _delivery(row: Row) -> Delivery:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from unit.ledger.ledger_values import new_delivery, new_run
@@ -32,6 +34,21 @@ def test_deliveries_are_taken_oldest_first_until_they_are_done(ledger: Ledger) -
     ledger.inbox.done("c", at=3.0)
     again = ledger.inbox.take(10, at=4.0)
     assert [(delivery.id, delivery.tries) for delivery in again] == [("a", 2), ("b", 1)]
+
+
+def test_several_are_put_together_and_one_that_was_there_holds_up_none(ledger: Ledger) -> None:
+    ledger.inbox.put(new_delivery("b"), at=1.0)
+    sent = [new_delivery(name) for name in ("a", "b", "c", "a")]
+    assert ledger.inbox.put_all(sent, at=2.0) == [True, False, True, False]
+    assert [delivery.id for delivery in ledger.inbox.take(9, at=3.0)] == ["b", "a", "c"]
+
+
+def test_deliveries_of_some_repositories_can_be_left_alone(ledger: Ledger) -> None:
+    for name, repository in (("a", "x"), ("b", "y"), ("c", "z")):
+        ledger.inbox.put(replace(new_delivery(name), repository=repository), at=1.0)
+    assert [delivery.id for delivery in ledger.inbox.take(9, at=2.0, besides={"x", "z"})] == ["b"]
+    assert ledger.inbox.take(9, at=2.0, besides={"x", "y", "z"}) == []
+    assert [delivery.tries for delivery in ledger.inbox.take(9, at=3.0)] == [1, 2, 1]
 
 
 def test_the_inbox_counts_what_waits_and_what_failed(ledger: Ledger) -> None:
