@@ -7,41 +7,26 @@ Unknown keys are errors with their line; a secret is never written into the file
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
+from windlass_registry.documents import did_you_mean
 from windlass_registry.errors import OperatorError, Problem
+from windlass_runner.daemon.credentials import Credentials, read_credentials
+from windlass_runner.daemon.secret_sources import SecretSource, read_secret_source
 from windlass_runner.daemon.toml_reader import Places, Section, SettingsError, decode
 from windlass_runner.workflow.quantities import size_bytes
 
 DEFAULT_FILES: Final = ("windlass.toml", "/etc/windlass/windlass.toml")
 """Where settings are looked for when none are named."""
 _FORGES: Final = ("git", "github", "gitea", "gitlab")
+_GITHUB_NAME: Final = re.compile(r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+\Z")
 _ENGINES: Final = ("docker", "process")
 _DOCKER_SCHEMES: Final = ("unix://", "tcp://", "ssh://", "http://", "https://", "npipe://")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SecretSource:
-    """Where a secret's value lies: in a variable of the environment, or in a file."""
-
-    env: str | None = None
-    file: Path | None = None
-
-    def read(self, environ: Mapping[str, str]) -> str | None:
-        """The value as it is now (files may be replaced while we run), or None where there is none."""
-        if self.env is not None:
-            return environ.get(self.env)
-        try:
-            return (self.file or Path()).read_text(encoding="utf-8").rstrip("\r\n")
-        except OSError:
-            return None
-
-    def __str__(self) -> str:
-        return f"the variable {self.env}" if self.env is not None else f"the file {self.file}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +49,7 @@ class StorageSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepositorySettings:
-    """One watched repository. `poll_s` 0: webhooks only."""
+    """One watched repository. `poll_s` 0: webhooks only. `name` is `owner/name` on GitHub."""
 
     url: str
     name: str
@@ -105,6 +90,7 @@ class Settings:
     repositories: tuple[RepositorySettings, ...] = ()
     hosts: tuple[HostSettings, ...] = (HostSettings(),)
     runner: RunnerSettings = RunnerSettings()
+    credentials: Mapping[str, Credentials] = field(default_factory=dict)
     secrets: Mapping[str, SecretSource] = field(default_factory=dict)
     instance_types: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     source: Path | None = None
@@ -142,12 +128,14 @@ def parse_settings(text: str, *, path: Path, environ: Mapping[str, str]) -> Sett
     data = decode(text, name=str(path))
     root = Section(data, name=str(path), places=Places(text), problems=problems)
     folder = Path(os.path.normpath(path.absolute().parent))  # it stands in notes and messages
+    credentials = read_credentials(root.table("credentials"), folder)
     settings = Settings(
         server=_server(root.table("server")),
         storage=_storage(root.table("storage"), folder, environ),
-        repositories=_repositories(root, folder),
+        repositories=_repositories(root, folder, credentials),
         hosts=_hosts(root),
         runner=_runner(root.table("runner")),
+        credentials=credentials,
         secrets=_secrets(root.table("secrets"), folder),
         instance_types=_instance_types(root.table("instance-types")),
         source=path,
@@ -210,10 +198,12 @@ def _absolute(text: str, folder: Path, environ: Mapping[str, str]) -> Path:
     return folder / text
 
 
-def _repositories(root: Section, folder: Path) -> tuple[RepositorySettings, ...]:
+def _repositories(
+    root: Section, folder: Path, credentials: Mapping[str, Credentials]
+) -> tuple[RepositorySettings, ...]:
     found: dict[str, RepositorySettings] = {}
     for section in root.tables("repository"):
-        repository = _repository(section, folder)
+        repository = _repository(section, folder, credentials)
         if repository is None:
             continue
         if repository.url in found:
@@ -226,13 +216,15 @@ def _repositories(root: Section, folder: Path) -> tuple[RepositorySettings, ...]
     return tuple(found.values())
 
 
-def _repository(section: Section, folder: Path) -> RepositorySettings | None:
+def _repository(
+    section: Section, folder: Path, credentials: Mapping[str, Credentials]
+) -> RepositorySettings | None:
     url = section.text("url")
     name = section.text("name")
     poll_s = section.number("poll_s", least=0)
     forge = section.choice("forge", _FORGES)
-    credentials = section.text("credentials")
-    secret = _secret_source(section, "webhook_secret", folder)
+    account = section.text("credentials")
+    secret = read_secret_source(section, "webhook_secret", folder)
     run_existing = section.flag("run_existing")
     section.finish()
     if url is None:
@@ -242,15 +234,35 @@ def _repository(section: Section, folder: Path) -> RepositorySettings | None:
     address = repository_address(url, folder)
     if _holds_password(address):  # it would stand in the log, on /healthz and in what jobs are told
         section.error("url", "'repository.url' holds a password", "leave it to a credential helper of git's")
+    found = _credentials(section, account, forge, credentials)
+    name = name or _short_name(address)
+    if forge == "github" and not _GITHUB_NAME.match(name):
+        key = "name" if "name" in section.data else "url"
+        section.error(key, f"'{name}' is not the name of a repository on GitHub", 'write name = "owner/name"')
     return RepositorySettings(
         url=address,
-        name=name or _short_name(address),
+        name=name,
         poll_s=2.0 if poll_s is None else float(poll_s),
         forge=forge or "git",
-        credentials=credentials,
-        webhook_secret=secret,
+        credentials=account,
+        webhook_secret=secret or (found.webhook_secret if found is not None else None),
         run_existing=bool(run_existing),
     )
+
+
+def _credentials(
+    section: Section, name: str | None, forge: str | None, known: Mapping[str, Credentials]
+) -> Credentials | None:
+    if name is not None and name not in known:
+        remedy = did_you_mean(name, known) or f"add [credentials.{name}]"
+        section.error("credentials", f"there are no credentials '{name}'", remedy)
+    if name is None and forge == "github" and "credentials" not in section.data:
+        section.error(
+            "forge",
+            "a repository on GitHub without `credentials`",
+            "name those of a GitHub App or a token: [credentials.NAME]",
+        )
+    return known.get(name or "")
 
 
 def repository_address(url: str, folder: Path) -> str:
@@ -306,26 +318,8 @@ def _runner(section: Section) -> RunnerSettings:
 
 
 def _secrets(section: Section, folder: Path) -> dict[str, SecretSource]:
-    sources = {name: _secret_source(section, name, folder) for name in section.names()}
+    sources = {name: read_secret_source(section, name, folder) for name in section.names()}
     return {name: source for name, source in sources.items() if source is not None}
-
-
-def _secret_source(section: Section, key: str, folder: Path) -> SecretSource | None:
-    value = section.data.get(key)
-    remedy = f'write {key} = {{env = "NAME"}} or {{file = "/path"}}'
-    if value is not None and not isinstance(value, dict):
-        section.known(key)
-        section.error(key, f"{section.label(key)} is a secret and is not written here", remedy)
-        return None
-    source = section.table(key)
-    env, file = source.text("env"), source.text("file")
-    source.finish()
-    if value is None:
-        return None
-    if (env is None) == (file is None):
-        section.error(key, f"{section.label(key)} names no place or two", remedy)
-        return None
-    return SecretSource(env=env, file=None if file is None else folder / file)
 
 
 def _instance_types(section: Section) -> dict[str, Mapping[str, Any]]:

@@ -9,7 +9,8 @@ from typing import Any, Final
 from windlass_registry.errors import OperatorError, UpstreamError
 from windlass_runner.daemon.deliveries import from_github, from_hook
 from windlass_runner.daemon.journal import Journal
-from windlass_runner.daemon.settings import RepositorySettings, SecretSource, repository_address
+from windlass_runner.daemon.secret_sources import SecretSource
+from windlass_runner.daemon.settings import RepositorySettings, repository_address
 from windlass_runner.forges import plain_git
 from windlass_runner.forges.base import BadDelivery, BadSignature, DeliveryRefused, ParsedDelivery
 from windlass_runner.forges.github import deliveries as github

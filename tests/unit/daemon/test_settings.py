@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from windlass_registry.errors import OperatorError
-from windlass_runner.daemon.settings import SecretSource, Settings, find_settings, load_settings
+from windlass_runner.daemon.secret_sources import SecretSource
+from windlass_runner.daemon.settings import Settings, find_settings, load_settings
 from windlass_runner.daemon.toml_reader import SettingsError
 
 EXAMPLE = """
@@ -28,10 +29,18 @@ url = "https://github.com/acme/digits"
 forge = "github"
 credentials = "acme-app"
 
+[credentials.acme-app]
+app_id = 4711
+private_key = {file = "acme-app.pem"}
+webhook_secret = {file = "hook-secret"}
+
 [[host]]
 name = "local"
 docker = "unix:///var/run/docker.sock" # or ssh://user@gpu1, tcp://…
 """
+
+HUB = '[[repository]]\nforge = "github"\nurl = "https://github.com/acme/digits"\n'
+APP = '[credentials.app]\napp_id = 1\nprivate_key = {file = "key.pem"}\n'
 
 
 def _load(tmp_path: Path, text: str) -> Settings:
@@ -53,6 +62,9 @@ def test_the_example_of_the_design_is_read(tmp_path: Path) -> None:
     local, hub = settings.repositories
     assert (local.url, local.name, local.poll_s) == ("file:///srv/git/digits.git", "digits", 2.0)
     assert (hub.forge, hub.name, hub.credentials) == ("github", "acme/digits", "acme-app")
+    account = settings.credentials["acme-app"]
+    assert (account.app_id, account.private_key) == (4711, SecretSource(file=tmp_path / "acme-app.pem"))
+    assert hub.webhook_secret == account.webhook_secret == SecretSource(file=tmp_path / "hook-secret")
     assert settings.hosts[0].docker == "unix:///var/run/docker.sock"
 
 
@@ -125,6 +137,19 @@ def test_a_secret_has_exactly_one_place(tmp_path: Path, source: str) -> None:
         ('[instance-types]\nA = {memory = "lots"}', "2:1: 'lots' is not an amount of memory"),
         ('[instance-types]\nA = "x"', "2:1: 'instance-types.A' must be a table"),
         ("[server\n", "1:8: not TOML"),
+        (f"{HUB}", "2:1: a repository on GitHub without `credentials`; name those of a GitHub App"),
+        (f'{HUB}credentials = "ap"\n{APP}', "4:1: there are no credentials 'ap'; did you mean 'app'?"),
+        (f'{HUB}credentials = "x"\n', "4:1: there are no credentials 'x'; add [credentials.x]"),
+        (
+            f'[[repository]]\nforge = "github"\nurl = "file:///srv/a.git"\ncredentials = "app"\n{APP}',
+            "3:1: 'a' is not the name of a repository on GitHub; write name = \"owner/name\"",
+        ),
+        ("[credentials.app]\n", "1:1: credentials without `token` or `app_id`; write `token`, or `app_id`"),
+        ("[credentials.app]\napp_id = 1\n", "2:1: a GitHub App without `private_key`; write private_key"),
+        ('[credentials.a]\ntoken = "ghp_x"\n', "2:1: 'credentials.a.token' is a secret and is not written"),
+        (f'{APP}token = {{env = "T"}}\n', "2:1: 'credentials.app.app_id' has no meaning beside a token"),
+        (f'{APP}api_url = "github.com"\n', "4:1: 'github.com' is not an http address"),
+        (f"{APP}app_ip = 2\n", "4:1: unknown key 'app_ip' in [credentials.app]; did you mean 'app_id'?"),
     ],
 )
 def test_every_mistake_has_its_place(tmp_path: Path, text: str, told: str) -> None:
