@@ -79,6 +79,7 @@ class Client:
         self._pacer = Pacer()
         self._lock = threading.RLock()
         self._skew_s = 0.0
+        self._scopes: str | None = None
         self._token = ""
         self._requester: Requester = github.Github(
             base_url=api_url,
@@ -134,6 +135,18 @@ class Client:
         with self._lock:
             return self._bearer.token(self._clock() + self._skew_s)
 
+    @property
+    def skew_s(self) -> float:
+        """How far GitHub's clock is ahead of ours, as its last answer told."""
+        return self._skew_s
+
+    @property
+    def scopes(self) -> tuple[str, ...] | None:
+        """What a classic token may do, as its last answer told; None: it is of another kind."""
+        if self._scopes is None:
+            return None
+        return tuple(word.strip() for word in self._scopes.split(",") if word.strip())
+
     def _exchange(
         self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Json = None
     ) -> Json:
@@ -163,6 +176,7 @@ class Client:
                 f"{self._bearer.name}: GitHub sent us elsewhere: {error}", remedy="check `api_url`"
             ) from error
         self._note_time(headers)
+        self._scopes = headers.get("x-oauth-scopes")
         if isinstance(found, dict) and found.get("message") == "Moved Permanently":
             raise Moved(f"{path} has moved")
         if not isinstance(found, dict | list | None) or (isinstance(found, dict) and set(found) == {"data"}):
