@@ -31,6 +31,7 @@ from windlass_runner.run.ending import (
     said_outputs,
     with_remarks,
 )
+from windlass_runner.run.full_disk import find_full_disk
 from windlass_runner.run.log_file import LogWriter
 from windlass_runner.run.logs import JobLog
 from windlass_runner.run.steps import Scope, Steps
@@ -109,11 +110,16 @@ class Attempt:
         except EngineUnavailable:
             self._let_go()
             raise
-        except (WindlassError, OSError) as error:
+        except WindlassError as error:
             ending = _broken(error)
-        if self._assembled is None:
-            return ending
-        return self._with_remarks(ending, self._assembled)
+        except OSError as error:
+            ending = _broken(self._host_problem(error))
+        if self._assembled is not None:
+            ending = self._with_remarks(ending, self._assembled)
+        if ending.state != "success" and self._full_disk() is not None:
+            with contextlib.suppress(WindlassError):
+                self.clean()  # with no room left, not even its end could be written down
+        return ending
 
     def clean(self) -> None:
         """Remove containers and folders. Idempotent; never takes a cancel signal."""
@@ -216,6 +222,7 @@ class Attempt:
 
     def _unsuccessful(self, assembled: Assembled, stop: Stop | None) -> Ending:
         around, host = self._around, assembled.host
+        full = self._full_disk() or host.log_problem
         around.engine.reclaim([self._folders.outputs], image=assembled.frame.image)
         target = around.storage.outputs(around.run.id, self.job.key)
         artifacts = collect_artifacts(
@@ -228,7 +235,18 @@ class Attempt:
         cause, reason = "failure", f"exit code {code}"
         if host.exit is not None and host.exit.oom_killed:
             cause, reason = "oom", "out of memory; give it more with resources.memory"
+        elif full is not None:
+            cause, reason = "error", f"{reason}; {full}"
         return Ending(state="failure", cause=cause, exit_code=code, reason=reason, outputs=artifacts)
+
+    def _full_disk(self) -> HostFull | None:
+        return find_full_disk(self._around.storage.root, self._folders.root)
+
+    def _host_problem(self, error: OSError) -> OperatorError:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            remedy = "free some space, and run it again"
+            return self._full_disk() or HostFull("the host's disk is full", remedy=remedy)
+        return OperatorError(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "))
 
     def _with_remarks(self, ending: Ending, assembled: Assembled) -> Ending:
         if ending.cause == "error" or ending.exit_code == _NOT_STARTABLE:
@@ -248,18 +266,10 @@ class Attempt:
 _NOT_STARTABLE: Final = 127
 
 
-def _broken(error: WindlassError | OSError) -> Ending:
+def _broken(error: WindlassError) -> Ending:
     """The ending of an attempt that could not be carried out."""
     if isinstance(error, ExpressionError):
         return Ending(state="failure", cause="failure", reason=str(error))
     if isinstance(error, CommandNotStartable):
         return Ending(state="failure", cause="failure", reason=str(error), exit_code=_NOT_STARTABLE)
-    if isinstance(error, OSError):
-        error = _host_problem(error)
     return Ending(state="failure", cause="error", reason=str(error))
-
-
-def _host_problem(error: OSError) -> OperatorError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return HostFull("the host's disk is full", remedy="free some space, and run it again")
-    return OperatorError(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "))

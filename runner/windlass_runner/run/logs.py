@@ -8,10 +8,12 @@ does not have is written. For that, what becomes of a byte never depends on how 
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from windlass_runner.engines.base import HostFull
 from windlass_runner.run.log_file import LogWriter
 from windlass_runner.run.masking import Masker
 from windlass_runner.run.protocol import Annotation, Command, LineKind, LineProtocol, LineResult
@@ -53,8 +55,8 @@ class JobLog:
         return LogStream(self, name, step=step, protocol=protocol, written=self._writer.offset(name))
 
     def system(self, text: str, *, step: str = "", kind: LineKind = "system") -> None:
-        """Lines of Windlass's own, masked too."""
-        with self._lock:
+        """Lines of Windlass's own, masked too. On a full disk they are lost: the job's end says it."""
+        with self._lock, contextlib.suppress(HostFull):
             masked = self.masked(text)
             self._writer.write([("", None, step, kind, line) for line in masked.splitlines() or [""]])
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,19 +16,6 @@ def repository(tmp_path: Path) -> Repository:
     git(tmp_path, "init", "-q", "--bare", str(bare))
     git(tmp_path, "init", "-q", "-b", "main", str(work))
     return Repository(bare=bare, work=work)
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 16 MB. Only root can mount one; CI does."""
-    if os.geteuid() != 0:
-        assert "CI" not in os.environ, "a small disk can only be mounted by root"
-        pytest.skip("only root can mount a small disk")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(disk)], check=True)
-    yield disk
-    subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
 @pytest.fixture

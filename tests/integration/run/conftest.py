@@ -165,6 +165,15 @@ def make_engine(kind: str, folder: Path, owner: str) -> Engine:
 
 
 @pytest.fixture(params=["process", pytest.param("docker", marks=pytest.mark.docker)])
+def cramped(request: pytest.FixtureRequest, small_disk: Path) -> Iterator[Runner]:
+    """A runner all of whose storage lies on a small disk."""
+    owner = f"test-{uuid.uuid4().hex[:8]}"
+    found = Runner(root=small_disk, engine=make_engine(request.param, small_disk, owner), owner=owner)
+    yield found
+    found.close()
+
+
+@pytest.fixture(params=["process", pytest.param("docker", marks=pytest.mark.docker)])
 def runner(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Runner]:
     owner = f"test-{uuid.uuid4().hex[:8]}"
     found = Runner(root=tmp_path, engine=make_engine(request.param, tmp_path, owner), owner=owner)

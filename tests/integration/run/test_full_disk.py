@@ -1,0 +1,49 @@
+"""A job that fills the host's disk, on which everything of one Windlass lies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from windlass_runner.run.full_disk import find_full_disk
+
+FILLS = "dd if=/dev/zero of=big bs=64k count=4096"
+
+
+@pytest.mark.parametrize("steps", ["[{run: %s}]", "[{run: 'true'}, {run: %s}]"], ids=["alone", "session"])
+def test_a_job_that_fills_the_disk_says_so_and_the_next_one_has_room(cramped: Any, steps: str) -> None:
+    done = cramped.run(f"""
+jobs:
+  a: {{steps: {steps % FILLS}}}
+  b: {{needs: a, if: always(), steps: [{{run: 'echo room > file; cat file'}}]}}
+""")
+    assert done.states() == {"a": "failure", "b": "success"}
+    reason = done.jobs["a"].reason
+    assert reason.startswith("exit code 1; the disk is full: 0.0 MB are left where ")
+    assert reason.endswith(f"{cramped.storage.root} lies; free some, and run it again")
+    assert [each.cause for each in cramped.ledger.runs.attempts(done.id)] == ["error", None]
+    assert done.log("b") == "room"
+
+
+def test_a_disk_that_is_full_before_a_job_is_told_too(cramped: Any) -> None:
+    done = cramped.run(f"""
+jobs:
+  a:
+    steps:
+      - {{run: '{FILLS}', continue-on-error: true}}
+      - {{if: always(), run: echo NEVER}}
+  b: {{needs: a, if: always(), steps: [{{run: echo room}}]}}
+""")
+    assert done.states() == {"a": "failure", "b": "success"}
+    assert "disk is full" in done.jobs["a"].reason
+
+
+def test_a_failure_elsewhere_is_not_blamed_on_the_disk(cramped: Any) -> None:
+    done = cramped.run("jobs: {a: {steps: [{run: exit 3}]}}")
+    assert done.jobs["a"].reason == "exit code 3"
+
+
+def test_a_folder_that_is_gone_has_no_full_disk(tmp_path: Path) -> None:
+    assert find_full_disk(tmp_path / "gone", tmp_path) is None
