@@ -40,7 +40,7 @@ while read -r n <&3; do
   last=$n
   "$@" sh {control}/steps/$n/run </dev/null 3<&- 4<&-
   code=$?
-  : >{control}/steps/$n/pid
+  true >{control}/steps/$n/pid
   printf '\\036{token} %s %s\\n' "$n" "$code"
 done
 """

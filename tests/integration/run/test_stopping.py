@@ -214,3 +214,25 @@ jobs:
     docker_runner.until(lambda: "ready" in docker_runner.log(run_id, "a"))
     docker_runner.conductor.cancel(run_id, reason="enough")
     assert said(docker_runner.finished(run_id).log("a")) == ["ready", "served"]
+
+
+@pytest.mark.docker
+def test_a_stop_does_not_wait_for_services_that_never_come_up(docker_runner: Any) -> None:
+    run_id = docker_runner.begin("""
+jobs:
+  a:
+    services:
+      web:
+        image: windlass-test/busybox:1
+        command: [sh, -c, 'sleep 600']
+        health: {command: exit 1, interval: 1s, retries: 1000}
+    steps:
+      - run: echo NEVER
+      - {if: always(), run: echo last}
+""")
+    web = f"windlass-{run_id}-a-1-web"
+    docker_runner.until(lambda: docker_runner.engine.find(web) is not None)
+    docker_runner.conductor.cancel(run_id, reason="enough")
+    done = docker_runner.finished(run_id)
+    assert (done.states(), done.jobs["a"].reason) == ({"a": "cancelled"}, "enough")
+    assert said(done.log("a")) == ["last"]
