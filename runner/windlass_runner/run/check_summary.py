@@ -21,7 +21,7 @@ from windlass_runner.run.check_markdown import (
     link,
     table,
 )
-from windlass_runner.run.check_title import BROKEN, first_failed, job_title, number_text
+from windlass_runner.run.check_title import BROKEN, first_failed, job_title, number_text, run_title
 from windlass_runner.run.report import (
     UNFINISHED,
     JobReport,
@@ -32,6 +32,7 @@ from windlass_runner.run.report import (
 )
 
 _LIMIT: Final = 64_000
+"""Bytes of UTF-8, which is how GitHub counts characters."""
 LOG_LINES_SHOWN: Final = 30
 _LOG_LINE_LIMIT: Final = 240
 _JOBS_SHOWN: Final = 60
@@ -41,7 +42,7 @@ _REMARKS_SHOWN: Final = 15
 _NAME_LIMIT: Final = 60
 _REASON_LIMIT: Final = 160
 _PINS_SHOWN: Final = 40
-_SUMMARY_OF_JOB_LIMIT: Final = 30_000
+_SUMMARY_OF_JOB_LIMIT: Final = 15_000
 
 _MARKS: Final = {
     "success": "✅",
@@ -54,12 +55,12 @@ _MARKS: Final = {
     "queued": "⏳",
     "waiting": "✋",
 }
-_STATE_WORDS: Final = {"timed_out": "timed out", "neutral": "failed, as it may"}
+_STATE_WORDS: Final = {"timed_out": "timed out", "neutral": "failed, which is allowed"}
 _LEVEL_MARKS: Final = {"error": "❌", "warning": "⚠️"}
 
 
 def run_summary(run: RunReport, evidence: Evidence, *, at: float) -> str:
-    """What failed first, the jobs, the metrics, the outputs."""
+    """What failed first, the jobs, the metrics, the outputs. Never empty: a forge may ask for it."""
     sections = [
         _stands(run),
         _failure(first_failed(run.jobs), evidence, at=at, named=True),
@@ -69,7 +70,7 @@ def run_summary(run: RunReport, evidence: Evidence, *, at: float) -> str:
         _metrics(run.jobs, evidence),
         _outputs(run.jobs),
     ]
-    return _joined(sections)
+    return _joined(sections) or escape(run_title(run, at=at))
 
 
 def job_summary(job: JobReport, evidence: Evidence, *, at: float) -> str:
@@ -81,7 +82,7 @@ def job_summary(job: JobReport, evidence: Evidence, *, at: float) -> str:
         _metrics((job,), evidence),
         _outputs((job,)),
     ]
-    return _joined(sections)
+    return _joined(sections) or escape(job_title(job, at=at))
 
 
 def run_text(run: RunReport, jobs: Sequence[JobReport], evidence: Evidence) -> str:
@@ -94,9 +95,10 @@ def _joined(sections: Iterable[str]) -> str:
     kept: list[str] = []
     room = _LIMIT
     for section in sections:
-        if section and len(section) < room:
+        size = len(section.encode())
+        if section and size < room:
             kept.append(section)
-            room -= len(section) + 2
+            room -= size + 2
     return "\n\n".join(kept)
 
 
@@ -291,7 +293,10 @@ def _size(size_bytes: int | None) -> str:
 
 def _what_ran(run: RunReport, jobs: Sequence[JobReport], evidence: Evidence) -> str:
     facts = [("Workflow", code(run.path)), ("Run", code(run.run) if run.run else "")]
-    facts += [("Ref", code(evidence.ref) if evidence.ref else ""), ("Because", escape(evidence.reason))]
+    facts += [
+        ("Ref", code(evidence.ref) if evidence.ref else ""),
+        ("Because", escape(evidence.reason) if jobs else ""),
+    ]
     parts = ["\n".join(f"- {name}: {fact}" for name, fact in facts if fact)]
     pins = [
         (code(pin.name, _NAME_LIMIT), escape(pin.version or "", _NAME_LIMIT), code(pin.digest, 100))
@@ -309,13 +314,12 @@ def _what_ran(run: RunReport, jobs: Sequence[JobReport], evidence: Evidence) -> 
         rows = [
             (
                 escape(", ".join(users[image, digest, host]), 120),
-                code(image, 120) if image else "",
-                code(digest, 100) if digest else "",
+                "<br>".join(code(part, 120) for part in (image, digest) if part),
                 escape(host, _NAME_LIMIT),
             )
             for image, digest, host in places
         ]
-        parts.append(table(("Jobs", "Image", "Digest", "Host"), rows))
+        parts.append(table(("Jobs", "Image", "Host"), rows))
     return folded("What ran" if run.started is not None and jobs else "Details", "\n\n".join(parts))
 
 

@@ -52,9 +52,9 @@ def first_failed(jobs: Sequence[JobReport]) -> JobReport | None:
     return min(found, key=lambda job: job.finished or float("inf"), default=None)
 
 
-def number_text(value: float) -> str:
-    """A figure in at most six digits, with a minus that is as wide as a plus."""
-    return f"{value:.6g}".replace("-", "\u2212")
+def number_text(value: float, *, digits: int = 6) -> str:
+    """A figure in at most so many digits, with a minus that is as wide as a plus."""
+    return f"{value:.{digits}g}".replace("-", "\u2212")
 
 
 def _progress(jobs: Sequence[JobReport], at: float) -> str:
@@ -79,19 +79,24 @@ def _refused(run: RunReport) -> str:
 def _failed(job: JobReport, *, name: str | None = None) -> str:
     who = plain(job.name, _NAME_LIMIT) if name is None else name
     what = "timed out" if job.state == "timed_out" else "failed"
-    what += ", as it may" if job.state == "neutral" else ""
+    what += ", which is allowed" if job.state == "neutral" else ""
     return f"{who} {what}".strip() + (f": {job.reason}" if job.reason else "")
 
 
 def _word(state: str, took: str, reason: str | None) -> str:
-    words = {"cancelled": f"cancelled{' after' + took[3:] if took else ''}", "waiting": "waits"}
-    return words.get(state, state.replace("_", " ")) + (f": {reason}" if reason else "")
+    if state == "cancelled":
+        why = reason or ""
+        said = why if why.startswith("cancelled") else f"cancelled: {why}".removesuffix(": ")
+        return f"{said} (after{took.removeprefix(' in')})" if took else said
+    word = "waits" if state == "waiting" else state.replace("_", " ")
+    return word + (f": {reason}" if reason else "")
 
 
 def _figures(jobs: Sequence[JobReport]) -> str:
     found = {name: value for job in jobs for name, value in sorted(job.metrics.items())}
     shown = [
-        f"{plain(name, _NAME_LIMIT)} {number_text(found[name])}" for name in list(found)[:_FIGURES_SHOWN]
+        f"{plain(name, _NAME_LIMIT)} {number_text(found[name], digits=4)}"
+        for name in list(found)[:_FIGURES_SHOWN]
     ]
     return f": {', '.join(shown)}" if shown else ""
 

@@ -136,7 +136,7 @@ def test_a_failed_run_becomes_a_check_with_the_end_of_its_log(ledger: Ledger, st
     assert (check.name, check.external_id, check.state) == ("windlass / train", run_id, "failure")
     assert check.title == "Train failed: exit code 1"
     assert '```text\nFile "a.py"\nboom\n```' in check.summary
-    assert "| Train | <code>a/b:1</code> | <code>sha256:ef</code> | box |" in check.text
+    assert "| Train | <code>a/b:1</code><br><code>sha256:ef</code> | box |" in check.text
     assert f"<code>{PIN.digest}</code>" in check.text
     assert check.text.endswith("# Told")
     (remark,) = check.annotations

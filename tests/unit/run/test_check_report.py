@@ -72,12 +72,14 @@ MEASURED = run(
         ),
         (
             run(job("lint", "neutral", reason="exit code 1"), job("b"), state="neutral"),
-            "lint failed, as it may: exit code 1",
+            "lint failed, which is allowed: exit code 1",
         ),
         (
             run(job("a", "cancelled"), state="cancelled", finished=20.0, reason="by ada"),
-            "cancelled after 20 s: by ada",
+            "cancelled: by ada (after 20 s)",
         ),
+        (run(state="cancelled", reason="cancelled by hand"), "cancelled by hand"),
+        (run(state="cancelled", finished=1.0), "cancelled (after 1.0 s)"),
         (run(state="skipped", reason="no path matches"), "skipped: no path matches"),
         (
             run(state="failure", reason=f"{PATH}:3:1: unknown key 'jbos'\n{PATH}:4:1: more"),
@@ -112,6 +114,16 @@ def test_the_buttons_are_what_can_be_done_now(report: RunReport, buttons: list[s
     actions = check(report).actions
     assert [action.identifier for action in actions] == buttons
     assert all(len(action.label) <= 20 and len(action.description) <= 40 for action in actions)
+
+
+def test_a_summary_is_never_empty() -> None:
+    found = to_checks(
+        [(run(job("a", "skipped"), state="skipped", reason="no path matches"), Evidence())],
+        at=0.0,
+        each_job=True,
+    )
+    alone = check(run(state="skipped", reason="no path matches"))
+    assert [one.summary for one in (found[1], alone)] == ["skipped", "skipped: no path matches"]
 
 
 def test_each_job_has_a_check_of_its_own_where_that_is_set() -> None:
@@ -256,7 +268,7 @@ def test_what_ran_is_folded_and_before_what_the_jobs_wrote() -> None:
     text = check(run(job("train"), job("other")), evidence).text
     assert text.startswith("<details><summary>What ran</summary>\n\n- Workflow: <code>")
     assert f"| <code>train</code> | 1.4.0 | <code>{digest}</code> |" in text
-    assert f"| train, other | <code>a/b:1</code> | <code>{digest}</code> | box |" in text
+    assert f"| train, other | <code>a/b:1</code><br><code>{digest}</code> | box |" in text
     assert text.endswith("</details>\n\n### Summary of train\n\n# Done\n\n```\nopen\n```")
 
 
@@ -291,8 +303,8 @@ def test_however_much_there_is_it_stays_below_what_a_forge_takes_and_keeps_what_
     jobs = tuple(nasty_job(number) for number in range(1000))
     report = run(*jobs, state="failure", workflow=NASTY)
     (found,) = to_checks([(report, nasty_evidence(jobs))], at=9.0)
-    assert len(found.summary) < 65_535
-    assert len(found.text) < 65_535
+    assert len(found.summary.encode()) < 65_535
+    assert len(found.text.encode()) < 65_535
     assert "### Summary of 0" in found.text
     assert len(found.title) <= 140
     assert found.summary.startswith("### ❌ 999")
