@@ -98,6 +98,11 @@ class Description:
         if "application/json" in content:
             yield from self._wrong(f"the answer {status}", body, content["application/json"]["schema"])
 
+    def wrong_as(self, schema: str, value: Json) -> Iterator[str]:
+        """What keeps a value from being one of the named schema; unknown keys do."""
+        known = self._document["components"]["schemas"][schema]
+        yield from self._wrong(schema, value, {**known, "additionalProperties": False})
+
     def whole(self, schema: str, given: Mapping[str, Json], *, url: str) -> Json:
         """A value of the named schema: what is given, and the rest of what it requires as empty as may be."""
         return self._whole({"$ref": f"#/components/schemas/{schema}"}, dict(given), url)

@@ -15,6 +15,7 @@ from github_double.world import (
     Repository,
     Token,
     World,
+    private_key,
     stamp,
 )
 
@@ -34,11 +35,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who asks: the App itself (`is_app`), an installation, or a person."""
+    """Who asks: the App itself (`is_app`), an installation, or a person, whose token may have `scopes`."""
 
     is_app: bool = False
     installation: Installation | None = None
     login: str | None = None
+    scopes: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +109,17 @@ def page(call: Call, items: Sequence[Json]) -> tuple[list[Json], dict[str, str]]
 # -- the App ----------------------------------------------------------------------------------------
 
 
+@route("post", "/app-manifests/{code}/conversions")
+def convert_manifest(call: Call) -> Answer:
+    """Once, within the hour: https://docs.github.com/en/rest/apps/apps#create-a-github-app-from-a-manifest"""
+    app, ends_at = call.world.agreed.pop(call.path["code"], (None, 0.0))
+    if app is None or ends_at <= call.world.clock():
+        return problem(404, "Not Found")
+    call.world.app = app
+    secret = {"client_id": "Iv1.8a61f9b3a7aba766", "client_secret": "not needed", "pem": private_key()}
+    return Answer(status=201, body={**_app(call), **secret, "webhook_secret": app.hook_secret})
+
+
 @route("get", "/app")
 def get_app(call: Call) -> Answer:
     return Answer(status=200, body=_app(call))
@@ -147,6 +160,15 @@ def create_token(call: Call) -> Answer:
     call.world.tokens[token.text] = token
     body = {"token": token.text, "expires_at": stamp(expires_at), "permissions": found.permissions}
     return Answer(status=201, body=call.whole("installation-token", repository_selection="selected", **body))
+
+
+@route("get", "/app/hook/config")
+def get_hook(call: Call) -> Answer:
+    if call.world.app.hook_url is None:
+        return problem(404, "Not Found")
+    hidden = None if call.world.app.hook_secret is None else {"secret": "********"}
+    given = {"content_type": "json", "insecure_ssl": "0", "url": call.world.app.hook_url}
+    return Answer(status=200, body={**given, **(hidden or {})})
 
 
 @route("get", "/app/hook/deliveries")
@@ -202,7 +224,15 @@ def get_user(call: Call) -> Answer:
 
 @route("get", "/rate_limit")
 def get_rate_limit(call: Call) -> Answer:
-    return Answer(status=200, body=call.whole("rate-limit-overview"))
+    limit = call.world.hourly_limit
+    rate = {
+        "limit": limit,
+        "remaining": max(0, limit - call.world.calls),
+        "used": call.world.calls,
+        "reset": int(call.world.clock()) + 3600,
+    }
+    resources = {"core": rate, "search": rate}
+    return Answer(status=200, body=call.whole("rate-limit-overview", resources=resources, rate=rate))
 
 
 # -- a repository -----------------------------------------------------------------------------------
@@ -210,7 +240,11 @@ def get_rate_limit(call: Call) -> Answer:
 
 @route("get", "/repos/{owner}/{repo}")
 def get_repository(call: Call) -> Answer:
-    return Answer(status=200, body=_repository(call, call.repository, "full-repository"))
+    found = _repository(call, call.repository, "full-repository")
+    if call.caller.login is not None:
+        word = call.repository.permissions.get(call.caller.login, "none")
+        found["permissions"] = {"admin": word == "admin", "push": word in ("admin", "write"), "pull": True}
+    return Answer(status=200, body=found)
 
 
 @route("get", "/repos/{owner}/{repo}/collaborators/{username}/permission")
@@ -414,14 +448,16 @@ def list_statuses(call: Call) -> Answer:
 
 
 def _app(call: Call) -> Json:
+    app = call.world.app
     return call.whole(
         "integration",
         id=call.world.app_id,
-        slug="windlass",
-        name="Windlass",
-        owner=call.user("acme"),
-        permissions={"checks": "write"},
-        events=["push"],
+        slug=app.slug,
+        name=app.name,
+        owner=call.user(app.owner),
+        html_url=f"https://github.com/apps/{app.slug}",
+        permissions=app.permissions,
+        events=app.events,
     )
 
 
@@ -434,6 +470,8 @@ def _installation(call: Call, found: Installation) -> Json:
         account=call.user(found.account),
         target_type="Organization",
         permissions=found.permissions,
+        events=call.world.app.events,
+        html_url=f"https://github.com/organizations/{found.account}/settings/installations/{found.id}",
         access_tokens_url=f"{call.url}/app/installations/{found.id}/access_tokens",
         suspended_at=stamp(call.world.clock()) if found.is_suspended else None,
     )

@@ -92,6 +92,19 @@ class Repository:
 
 
 @dataclass(kw_only=True)
+class App:
+    """What its owner set at GitHub. `hook_url` None: it has no webhook."""
+
+    name: str = "Windlass"
+    slug: str = "windlass"
+    owner: str = "acme"
+    permissions: dict[str, str] = field(default_factory=lambda: {"checks": "write"})
+    events: list[str] = field(default_factory=lambda: ["push"])
+    hook_url: str | None = None
+    hook_secret: str | None = None
+
+
+@dataclass(kw_only=True)
 class Installation:
     id: int
     account: str
@@ -102,12 +115,14 @@ class Installation:
 
 @dataclass(kw_only=True)
 class Token:
-    """An installation's (`installation` is its number) or a person's (then `login` is told)."""
+    """An installation's (`installation` is its number) or a person's (then `login` is told). `scopes`
+    None: a fine-grained one, of which GitHub does not tell."""
 
     text: str
     expires_at: float
     installation: int | None = None
     login: str | None = None
+    scopes: str | None = None
 
 
 @dataclass(kw_only=True)
@@ -125,12 +140,17 @@ class Delivery:
 
 @dataclass(kw_only=True)
 class World:
-    """`clock` is GitHub's own. `settles_after_s`: how long a new check run answers a PATCH with 404."""
+    """`clock` is GitHub's own. `settles_after_s`: how long a new check run answers a PATCH with 404.
+    `agreed`: the Apps that people agreed to, by the code that makes them, with the code's end."""
 
     clock: Clock
     app_id: int = 4711
+    app: App = field(default_factory=App)
     settles_after_s: float = 0.0
     hourly_limit: int = 5_000
+    calls: int = 0
+    """Of this hour."""
+    agreed: dict[str, tuple[App, float]] = field(default_factory=dict)
     installations: dict[int, Installation] = field(default_factory=dict)
     repositories: dict[int, Repository] = field(default_factory=dict)
     tokens: dict[str, Token] = field(default_factory=dict)
@@ -149,9 +169,16 @@ class World:
         self.installations[found.id] = found
         return found
 
-    def add_person(self, login: str) -> str:
+    def agree(self, app: App) -> str:
+        """Somebody agrees to an App: the code that makes it, within the hour."""
+        code = f"c0de{next(self.ids)}"
+        self.agreed[code] = (app, self.clock() + 3600)
+        return code
+
+    def add_person(self, login: str, *, scopes: str | None = None) -> str:
         """A personal token of theirs."""
-        token = Token(text=f"ghp_{login}{next(self.ids)}", expires_at=float("inf"), login=login)
+        text = f"ghp_{login}{next(self.ids)}"
+        token = Token(text=text, expires_at=float("inf"), login=login, scopes=scopes)
         self.tokens[token.text] = token
         return token.text
 
