@@ -2,7 +2,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -43,6 +43,7 @@ def visible(text: str) -> str:
     return text.replace("\u200b", "").strip()
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=NASTY))
 def test_a_strangers_text_in_a_table_stays_text_in_its_cell(text: str) -> None:
     seen = Seen(table(("a", "b"), [(escape("x" + text), code("y" + text)), ("1", "2")]))
@@ -56,12 +57,14 @@ def test_a_strangers_text_in_a_table_stays_text_in_its_cell(text: str) -> None:
     assert cells == ["a", "b", plain("x" + text, 999), plain("y" + text, 999), "1", "2"]
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=NASTY))
 def test_nothing_that_a_forge_links_or_pings_is_left_in_a_text(text: str) -> None:
     shown = Seen(f"x {escape(text)}").text
     assert not re.search(r"@\w|#\d|://|\bwww\.|\bGH-\d", shown, re.IGNORECASE)
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(alphabet=NASTY), min_size=1))
 def test_lines_between_fences_cannot_end_them(lines: list[str]) -> None:
     seen = Seen(fenced(lines, line_limit=200) + "\n\nend")
@@ -127,6 +130,7 @@ def test_bars_show_the_course_between_its_extremes() -> None:
     assert bars([1e308, -1e308, 0]) == "█▁▅"
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=200))
 def test_bars_are_as_many_as_fit(values: list[float]) -> None:
     assert len(bars(values)) == min(len(values), BARS_SHOWN)

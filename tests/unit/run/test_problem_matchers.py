@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from windlass_runner.forges.base import CheckAnnotation
@@ -211,6 +211,7 @@ def test_only_paths_of_the_repository_count(path: str, inside: str | None) -> No
     assert repository_path(path) == inside
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(alphabet='aF_ -:.>[]()0123456789"\t|/\n\x1berorwning')))
 def test_whatever_a_log_holds_gives_places_that_a_forge_takes(lines: list[str]) -> None:
     for found in find_problems(lines):
