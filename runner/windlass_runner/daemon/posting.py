@@ -12,16 +12,19 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Final
 
-from windlass_registry.errors import WindlassError
+from windlass_registry.errors import UpstreamError, WindlassError
 from windlass_runner.daemon.journal import Journal
 from windlass_runner.daemon.worker import backoff_s
-from windlass_runner.forges.base import CommitStatus, Forge
+from windlass_runner.forges.base import CommitStatus, Forge, NotYet
 from windlass_runner.ledger.outbox import Outbox
 from windlass_runner.ledger.records import OutboxItem
 
-_WRITERS: Final = 4
+_WRITERS: Final = 16
+"""So many, because those of one account wait for each other."""
 _FIRST_RETRY_S: Final = 0.2
 _LONGEST_RETRY_S: Final = 300.0
+_LONGEST_ASKED_S: Final = 4000.0
+"""An hour and a little: the longest that a forge may ask us to wait."""
 _PACE_S: Final = 0.1
 """Least time between two notes in one repository, so that a busy run does not start git all the time."""
 
@@ -125,9 +128,16 @@ class Posting:
             self._journal.info("status.posted_again", repository=item.repository)
 
     def _put_off(self, item: OutboxItem, error: Exception) -> None:
+        """A forge that says when to come again is taken at its word."""
         reason = str(error) or repr(error)
         pause_s = backoff_s(item.tries + 1, first=_FIRST_RETRY_S, longest=_LONGEST_RETRY_S)
+        if isinstance(error, UpstreamError) and error.retry_after_s is not None:
+            asked_s = min(error.retry_after_s, _LONGEST_ASKED_S)
+            pause_s = asked_s if isinstance(error, NotYet) else max(pause_s, asked_s)
         retry_at = self._clock() + pause_s
+        if isinstance(error, NotYet):
+            self._outbox.failed(item.repository, item.sha, retry_at=retry_at, error=reason)
+            return
         with self._lock:
             is_news = self._errors.get(item.repository) != reason
             self._errors[item.repository] = reason
