@@ -24,7 +24,7 @@ from windlass_runner.plan.model import (
     PythonStep,
 )
 from windlass_runner.plan.resources import bounded
-from windlass_runner.run.attempt_host import Frame
+from windlass_runner.run.frame import Frame
 from windlass_runner.run.images import Images
 from windlass_runner.run.job_environment import base_environment
 from windlass_runner.run.scratch import WORKSPACE, AttemptFolders

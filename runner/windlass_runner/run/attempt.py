@@ -20,7 +20,7 @@ from windlass_runner.expressions import ExpressionError
 from windlass_runner.expressions.templates import evaluate_template, evaluate_value
 from windlass_runner.expressions.values import to_text
 from windlass_runner.run.assembly import Task, make_contexts, make_folders, make_frame
-from windlass_runner.run.attempt_host import AttemptHost, Frame
+from windlass_runner.run.attempt_host import AttemptHost
 from windlass_runner.run.ending import (
     Ending,
     Figures,
@@ -31,6 +31,7 @@ from windlass_runner.run.ending import (
     said_outputs,
     with_remarks,
 )
+from windlass_runner.run.frame import Frame
 from windlass_runner.run.full_disk import find_full_disk
 from windlass_runner.run.log_file import LogWriter
 from windlass_runner.run.logs import JobLog

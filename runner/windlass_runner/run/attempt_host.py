@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import posixpath
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -18,18 +17,15 @@ from windlass_runner.engines.base import (
     ContainerSpec,
     Engine,
     EngineUnavailable,
-    HealthCheck,
     HostFull,
-    Lane,
-    Limits,
-    Mount,
     PullProgress,
 )
+from windlass_runner.run.frame import Frame, working_directory
 from windlass_runner.run.images import Images, PullReport
 from windlass_runner.run.job_environment import COMMAND_FILES, step_files
 from windlass_runner.run.logs import JobLog, LogStream
-from windlass_runner.run.scratch import WORKSPACE, AttemptFolders
-from windlass_runner.run.session import Session, SessionEnded, driver_command, write_driver, write_step
+from windlass_runner.run.scratch import AttemptFolders
+from windlass_runner.run.session import Session, SessionEnded, write_driver, write_step
 from windlass_runner.run.steps import ReadyStep, StepFiles
 from windlass_runner.run.stopping import GRACE_S, Stopping
 from windlass_runner.workflow.model import Service
@@ -37,77 +33,6 @@ from windlass_runner.workflow.model import Service
 _STOPPED: Final = 143
 """The exit code of a step that was stopped before it began: as if by SIGTERM."""
 log = logging.getLogger("windlass_runner.attempt")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
-    """What all containers of an attempt share."""
-
-    name: str
-    run_id: str
-    lane: Lane
-    image: str
-    env: Mapping[str, str]
-    mounts: tuple[Mount, ...]
-    limits: Limits
-    is_single: bool
-    """One command, so one container: no session is needed."""
-
-    def spec(self, step: ReadyStep, *, name: str) -> ContainerSpec:
-        """The container of a step of its own."""
-        return ContainerSpec(
-            name=name,
-            run_id=self.run_id,
-            lane=self.lane,
-            image=step.command.image or self.image,
-            entrypoint=step.command.entrypoint,
-            command=step.command.arguments,
-            env={**step.env, **step_files(step.number)},
-            mounts=self.mounts,
-            workdir=working_directory(step),
-            limits=self.limits,
-        )
-
-    def session_spec(self) -> ContainerSpec:
-        """The container that runs one step after the other."""
-        return ContainerSpec(
-            name=self.name,
-            run_id=self.run_id,
-            lane=self.lane,
-            image=self.image,
-            entrypoint=driver_command(),
-            command=(),
-            env=self.env,
-            mounts=self.mounts,
-            workdir=WORKSPACE,
-            limits=self.limits,
-        )
-
-    def service_spec(self, service: Service) -> ContainerSpec:
-        """A service beside the job. Its texts have no expressions left."""
-        health = None
-        if service.health_command is not None:
-            health = HealthCheck(
-                command=service.health_command,
-                interval_s=service.health_interval_s,
-                timeout_s=service.health_timeout_s,
-                retries=service.health_retries,
-            )
-        return ContainerSpec(
-            name=f"{self.name}-{service.name}",
-            run_id=self.run_id,
-            lane=self.lane,
-            image=service.image,
-            command=service.command or None,
-            env={name: str(value) for name, value in service.env.items()},
-            service_alias=service.name,
-            health=health,
-        )
-
-
-def working_directory(step: ReadyStep) -> str:
-    """Where a step runs, as its container sees it."""
-    return posixpath.normpath(posixpath.join(WORKSPACE, step.command.working_directory or ""))
 
 
 class _PullStopped(Exception):
