@@ -22,12 +22,13 @@ _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 class ImageRegistry:
     """Serves an image while it is entered, under a new name each time. The layer's second half comes
-    when `open` is set."""
+    when `open` is set; who still waits for it at the end never gets it."""
 
     def __init__(self, *files: tuple[str, bytes]) -> None:
         """`files`: what is in the image, programs all; padded, so that the layer comes in many pieces."""
         self.open = threading.Event()
         self.asked_for_layer = threading.Event()
+        self.is_closed = False
         layer = _layer(files)
         config = json.dumps(
             {
@@ -63,6 +64,7 @@ class ImageRegistry:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.is_closed = True
         self.open.set()
         self._server.shutdown()
         self._server.server_close()
@@ -96,6 +98,9 @@ def _handler(registry: ImageRegistry) -> type[BaseHTTPRequestHandler]:
                 if body is registry.layer:
                     registry.asked_for_layer.set()
                     registry.open.wait()
+                if registry.is_closed:
+                    self.close_connection = True
+                    return
                 self.wfile.write(body[half:])
             except OSError:  # the engine has given up
                 self.close_connection = True
