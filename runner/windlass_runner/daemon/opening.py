@@ -3,17 +3,18 @@ over HTTP, takes nothing in, and begins by itself. Called by `daemon.server`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from windlass_registry.errors import UpstreamError
 from windlass_runner.daemon.journal import Journal
 from windlass_runner.daemon.storage_files import StorageUnwritable
+from windlass_runner.daemon.webhooks import NOT_KEPT
 from windlass_runner.daemon.wiring import Daemon
 from windlass_runner.ledger.errors import LedgerFull, LedgerUnusable
 from windlass_runner.ledger.ledger import Ledger
+from windlass_runner.web.app import Received, Reply
 
-Reply = tuple[int, dict[str, Any]]
 PASSING: Final = (StorageUnwritable, LedgerFull, LedgerUnusable, UpstreamError)
 """What keeps a daemon from beginning, and ends without another command or other settings."""
 
@@ -43,11 +44,11 @@ class Opening:
                 self._journal.warning("daemon.waits", reason=error)
             self._reason = str(error)
 
-    def receive(self, forge: str, headers: Mapping[str, str], body: bytes) -> Reply:
-        """Answer a delivery; while the daemon waits, nothing is accepted, for nothing could be kept."""
+    def receive(self, forge: str, received: Sequence[Received]) -> list[Reply]:
+        """Answer deliveries; while the daemon waits, nothing is accepted, for nothing could be kept."""
         if self._daemon is None:
-            return 503, {"error": "the delivery could not be kept; send it again later"}
-        return self._daemon.webhooks.receive(forge, headers, body)
+            return [NOT_KEPT for _ in received]
+        return self._daemon.webhooks.receive(forge, received)
 
     def health(self) -> Reply:
         """Answer how the daemon fares; while it waits, for what."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from windlass_registry.errors import OperatorError, UpstreamError
 from windlass_runner.daemon.deliveries import from_github, from_hook
@@ -12,16 +13,29 @@ from windlass_runner.daemon.journal import Journal
 from windlass_runner.daemon.secret_sources import SecretSource
 from windlass_runner.daemon.settings import RepositorySettings, repository_address
 from windlass_runner.forges import plain_git
-from windlass_runner.forges.base import BadDelivery, BadSignature, DeliveryRefused, ParsedDelivery
+from windlass_runner.forges.base import BadDelivery, BadSignature, DeliveryRefused
 from windlass_runner.forges.github import deliveries as github
 from windlass_runner.forges.signatures import check_signature
 from windlass_runner.ledger.inbox import Inbox
 from windlass_runner.ledger.records import NewDelivery
+from windlass_runner.web.app import Received, Reply
 
-Reply = tuple[int, dict[str, Any]]
-"""An HTTP status and a JSON body."""
+_Secrets = Mapping[SecretSource, str]
+_Check = Callable[[Mapping[str, str], bytes, _Secrets], "_Taken | Reply"]
 FORGES: Final = ("git", "github")
 """Whose deliveries are taken."""
+NOT_KEPT: Final[Reply] = (503, {"error": "the delivery could not be kept; send it again later"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Taken:
+    """A delivery that is to be kept before it is answered. `events`: how many, and commands, it holds."""
+
+    delivery: NewDelivery
+    events: int
+
+    def reply(self, *, is_new: bool) -> Reply:
+        return 202, {"delivery": self.delivery.id, "events": self.events, "known": not is_new}
 
 
 class Webhooks:
@@ -46,66 +60,72 @@ class Webhooks:
         self._by_address = {repository.url: repository for repository in plain}
         self._by_name = {repository.name: repository for repository in plain}
         self._on_github = {repository.name.lower(): repository for repository in on_github}
-        self._git_sources = _sources(plain)
-        self._github_sources = _sources(on_github)
+        self._sources = {"git": _sources(plain), "github": _sources(on_github)}
 
-    def receive(self, forge: str, headers: Mapping[str, str], body: bytes) -> Reply:
-        """Answer what one of the `FORGES` sent; `headers` have lower-case names."""
+    def receive(self, forge: str, received: Sequence[Received]) -> list[Reply]:
+        """Answer what one of the `FORGES` sent, each in its place; what is taken is kept in one go."""
+        check = self._check_github if forge == "github" else self._check_git
+        secrets = self._read_secrets(forge)
+        checked = [self._answered(check, item, secrets) for item in received]
+        kept = iter(self._keep([item for item in checked if isinstance(item, _Taken)]))
+        return [next(kept) if isinstance(item, _Taken) else item for item in checked]
+
+    def _answered(self, check: _Check, received: Received, secrets: _Secrets) -> _Taken | Reply:
         try:
-            return self._take_github(headers, body) if forge == "github" else self._take_git(headers, body)
+            return check(*received, secrets)
         except DeliveryRefused as error:
             self._journal.warning("webhook.refused", status=error.status, reason=error)
             return error.status, {"error": str(error)}
-        except (OperatorError, UpstreamError) as error:
-            self._journal.warning("webhook.not_kept", reason=error)
-            return 503, {"error": "the delivery could not be kept; send it again later"}
 
-    def _take_git(self, headers: Mapping[str, str], body: bytes) -> Reply:
-        parsed = plain_git.parse_delivery(headers, body, self._values(self._git_sources))
+    def _check_git(self, headers: Mapping[str, str], body: bytes, secrets: _Secrets) -> _Taken | Reply:
+        parsed = plain_git.parse_delivery(headers, body, secrets.values())
         repository = self._find(parsed.repository)
         if repository is None:
             self._journal.warning("webhook.unknown_repository", repository=parsed.repository)
             return 404, {"error": "that repository is not watched here"}
-        plain_git.parse_delivery(headers, body, self._own(repository))  # not only with a neighbour's
+        plain_git.parse_delivery(headers, body, _own(repository, secrets))  # not only with a neighbour's
         names = [parsed.id, *(name for event in parsed.events for name in (event.ref or "", event.actor))]
         if not all(map(str.isprintable, names)):
             raise BadDelivery("names of deliveries, refs and people must be printable text")
         if not parsed.events:
             return 202, {"delivery": parsed.id, "events": 0}
-        return self._kept(parsed, from_hook(parsed, repository=repository.url))
+        return _Taken(delivery=from_hook(parsed, repository=repository.url), events=len(parsed.events))
 
-    def _take_github(self, headers: Mapping[str, str], body: bytes) -> Reply:
+    def _check_github(self, headers: Mapping[str, str], body: bytes, secrets: _Secrets) -> _Taken | Reply:
         """A repository that is not watched is no failure: an App is told of all that it is installed on,
         and what fails is sent again."""
-        parsed = github.parse_delivery(headers, body, self._values(self._github_sources))
+        parsed = github.parse_delivery(headers, body, secrets.values())
         told = {"kind": parsed.kind, "repository": parsed.repository}
         repository = self._on_github.get(parsed.repository.lower())
         if repository is None:
             self._journal.info("webhook.not_watched", **told)
             return 202, {"delivery": parsed.id, "events": 0, "watched": False}
-        check_signature(headers.get(github.SIGNATURE_HEADER), body, self._own(repository))
+        check_signature(headers.get(github.SIGNATURE_HEADER), body, _own(repository, secrets))
         if not github.is_known(parsed.kind):
             self._journal.info("webhook.unknown_kind", **told)
-        if not parsed.events and not parsed.commands:
-            return 202, {"delivery": parsed.id, "events": 0}
-        return self._kept(parsed, from_github(parsed, headers, body, repository=repository.url))
-
-    def _kept(self, parsed: ParsedDelivery, delivery: NewDelivery) -> Reply:
-        is_new = self._inbox.put(delivery, at=self._clock())
-        self._wake()
         found = len(parsed.events) + len(parsed.commands)
-        return 202, {"delivery": parsed.id, "events": found, "known": not is_new}
+        if not found:
+            return 202, {"delivery": parsed.id, "events": 0}
+        delivery = from_github(parsed, headers, body, repository=repository.url)
+        return _Taken(delivery=delivery, events=found)
 
-    def _own(self, repository: RepositorySettings) -> frozenset[str]:
-        """The secret with which its deliveries must be signed: a neighbour's does not do."""
-        own = self._values(_sources([repository]))
-        if not own:
-            raise BadSignature("the repository has no webhook_secret")
-        return own
+    def _keep(self, taken: Sequence[_Taken]) -> list[Reply]:
+        if not taken:
+            return []
+        try:
+            added = self._inbox.put_all([one.delivery for one in taken], at=self._clock())
+        except (OperatorError, UpstreamError) as error:
+            if len(taken) > 1:  # one that is too large for the disk does not fail the others
+                return [reply for one in taken for reply in self._keep([one])]
+            self._journal.warning("webhook.not_kept", reason=error)
+            return [NOT_KEPT]
+        self._wake()
+        return [one.reply(is_new=is_new) for one, is_new in zip(taken, added, strict=True)]
 
-    def _values(self, sources: frozenset[SecretSource]) -> frozenset[str]:
+    def _read_secrets(self, forge: str) -> _Secrets:
         """The secrets as they are now: files may be replaced while we run."""
-        return frozenset(value for source in sources if (value := source.read(self._environ)))
+        read = ((source, source.read(self._environ)) for source in self._sources[forge])
+        return {source: value for source, value in read if value}
 
     def _find(self, told: str) -> RepositorySettings | None:
         """The repository that a hook means by its address, path or name."""
@@ -118,6 +138,14 @@ class Webhooks:
         stem = address.removesuffix(".git")
         candidates = (address, stem, f"{stem}.git", f"{address}/.git")
         return next((self._by_address[name] for name in candidates if name in self._by_address), None)
+
+
+def _own(repository: RepositorySettings, secrets: _Secrets) -> tuple[str]:
+    """The secret with which its deliveries must be signed: a neighbour's does not do."""
+    own = secrets.get(repository.webhook_secret) if repository.webhook_secret is not None else None
+    if own is None:
+        raise BadSignature("the repository has no webhook_secret")
+    return (own,)
 
 
 def _sources(repositories: Iterable[RepositorySettings]) -> frozenset[SecretSource]:

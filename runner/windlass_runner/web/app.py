@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from windlass_runner.web.bounds import BODIES_BYTES, Room
+from windlass_runner.web.gathering import Gathering
 
 LARGEST_BODY_BYTES: Final = 25 * 1024 * 1024
 """GitHub's own limit for what it sends (https://docs.github.com/en/webhooks)."""
@@ -23,7 +24,9 @@ _READ_ON_BYTES: Final = 4 * LARGEST_BODY_BYTES
 """How much of a body that is too large is read, so that a client that is still sending sees the answer."""
 
 Reply = tuple[int, dict[str, Any]]
-Receive = Callable[[Mapping[str, str], bytes], Reply]
+Received = tuple[Mapping[str, str], bytes]
+"""Headers with lower-case names, and a body."""
+Receive = Callable[[Sequence[Received]], Sequence[Reply]]
 
 
 def make_app(
@@ -34,7 +37,8 @@ def make_app(
     bodies_bytes: int = BODIES_BYTES,
 ) -> Starlette:
     """The application; `hooks` by the forge's name, `parts` as they are. The functions may block, and are
-    called from several threads. `bodies_bytes`: what all deliveries that are being read may take together."""
+    called from several threads; a hook gets what comes while it is at work in one go afterwards.
+    `bodies_bytes`: what all deliveries that are being read may take together."""
 
     async def healthz(_request: Request) -> Response:
         status, data = await run_in_threadpool(health)
@@ -53,12 +57,14 @@ def make_app(
 
 
 def _hook(receive: Receive, room: Room) -> Callable[[Request], Awaitable[Response]]:
+    received = Gathering(receive)
+
     async def hook(request: Request) -> Response:
         body = _Body(room)
         try:
             async with asyncio.timeout(BODY_TIMEOUT_S):
                 await body.read(request)
-            status, data = await run_in_threadpool(receive, dict(request.headers), body.take())
+            status, data = await received.do((dict(request.headers), body.take()))
         except TimeoutError:
             return _closing(HTTPStatus.REQUEST_TIMEOUT, "the body took too long")
         except ClientDisconnect:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -13,7 +13,7 @@ import pytest
 
 from windlass_runner.daemon.server import listen, serving_http
 from windlass_runner.daemon.settings import ServerSettings
-from windlass_runner.web.app import LARGEST_BODY_BYTES, make_app
+from windlass_runner.web.app import LARGEST_BODY_BYTES, Received, Reply, make_app
 from windlass_runner.web.bounds import BoundedProtocol
 
 pytestmark = pytest.mark.timeout(120)
@@ -64,8 +64,8 @@ def _hook(length: int, *more: bytes) -> bytes:
     return b"\r\n".join([*lines, b"", b""])
 
 
-def _receive(_headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, Any]]:
-    return 202, {"size": len(body)}
+def _receive(received: Sequence[Received]) -> list[Reply]:
+    return [(202, {"size": len(body)}) for _headers, body in received]
 
 
 @contextlib.contextmanager
@@ -124,10 +124,10 @@ def test_more_connections_than_are_served_are_cut_off_and_the_others_answered() 
 def test_bodies_take_no_more_memory_than_there_is_for_them() -> None:
     begun, may_end = threading.Event(), threading.Event()
 
-    def receive(headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, Any]]:
+    def receive(received: Sequence[Received]) -> list[Reply]:
         begun.set()
         assert may_end.wait(60)
-        return _receive(headers, body)
+        return _receive(received)
 
     with served(receive=receive, bodies_bytes=1000) as front, front.connect() as first:
         first.sendall(_hook(600, b"Connection: close") + b"x" * 600)

@@ -22,7 +22,7 @@ def test_what_it_waits_for_is_told_once_and_again_when_it_changes(caplog: pytest
     assert told == ["no space", "no database", "x"]
     status, body = opening.health()
     assert (status, body["status"], body["version"]) == (503, "failing", "1.2.3")
-    assert opening.receive("git", {}, b"")[0] == 503
+    assert opening.receive("git", [({}, b"")])[0][0] == 503
     opening.close()
 
 

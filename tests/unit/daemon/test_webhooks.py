@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,12 @@ import pytest
 from windlass_runner.daemon.deliveries import News, read_news
 from windlass_runner.daemon.secret_sources import SecretSource
 from windlass_runner.daemon.settings import RepositorySettings
-from windlass_runner.daemon.webhooks import Reply, Webhooks
+from windlass_runner.daemon.webhooks import Webhooks
 from windlass_runner.forges.signatures import sign
+from windlass_runner.ledger.errors import LedgerFull
 from windlass_runner.ledger.ledger import Ledger
+from windlass_runner.ledger.records import NewDelivery
+from windlass_runner.web.app import Reply
 
 NEW = "2" * 40
 DIGITS = "https://github.com/acme/digits"
@@ -54,14 +57,23 @@ class Receiving:
 
     def github(self, kind: str, data: object, *, secret: str = "hush", id: str = "d1") -> Reply:
         body = data if isinstance(data, bytes) else json.dumps(data).encode()
-        headers = {"x-github-event": kind, "x-github-delivery": id, "x-hub-signature-256": sign(body, secret)}
-        return self.webhooks.receive("github", {**headers, "user-agent": "GitHub-Hookshot/1"}, body)
+        (reply,) = self.webhooks.receive("github", [(_signed(kind, body, id, secret=secret), body)])
+        return reply
 
     def news(self) -> list[News]:
         return [read_news(delivery) for delivery in self.ledger.inbox.take(100, at=6.0)]
 
     def _wake(self) -> None:
         self.woken += 1
+
+
+def _signed(kind: str, body: bytes, id: str, *, secret: str = "hush") -> dict[str, str]:
+    return {
+        "x-github-event": kind,
+        "x-github-delivery": id,
+        "x-hub-signature-256": sign(body, secret),
+        "user-agent": "GitHub-Hookshot/1",
+    }
 
 
 def _repository(name: str, *, url: str, secret: str | None, forge: str = "github") -> RepositorySettings:
@@ -179,3 +191,35 @@ def test_a_refusal_says_why_in_one_line_and_keeps_nothing(
     assert receiving.news() == []
     assert [(record.message, record.exc_info) for record in journal.records] == [("webhook.refused", None)]
     assert not set(SECRETS.values()) & set(str(journal.records[0].__dict__["fields"]).split())
+
+
+def test_deliveries_that_come_together_are_answered_each_in_its_place(receiving: Receiving) -> None:
+    body, broken = json.dumps(PUSH).encode(), b"{"
+    asked = [("a", body), ("b", broken), ("c", body), ("a", body)]
+    replies = receiving.webhooks.receive("github", [(_signed("push", data, id), data) for id, data in asked])
+    assert [(status, data.get("delivery"), data.get("known")) for status, data in replies] == [
+        (202, "github:a", False),
+        (400, None, None),
+        (202, "github:c", False),
+        (202, "github:a", True),
+    ]
+    assert [news.id for news in receiving.news()] == ["github:a", "github:c"]
+    assert receiving.woken == 1
+
+
+def test_one_that_cannot_be_kept_does_not_fail_the_others(
+    receiving: Receiving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_all = receiving.ledger.inbox.put_all
+
+    def put_small(deliveries: Sequence[NewDelivery], *, at: float) -> list[bool]:
+        if any(len(delivery.body) > 1000 for delivery in deliveries):
+            raise LedgerFull("no space left", remedy="free some")
+        return put_all(deliveries, at=at)
+
+    monkeypatch.setattr(receiving.ledger.inbox, "put_all", put_small)
+    small, large = json.dumps(PUSH).encode(), json.dumps({**PUSH, "commits": ["x" * 1000]}).encode()
+    asked = [("a", small), ("b", large), ("c", small)]
+    replies = receiving.webhooks.receive("github", [(_signed("push", data, id), data) for id, data in asked])
+    assert [status for status, _ in replies] == [202, 503, 202]
+    assert [news.id for news in receiving.news()] == ["github:a", "github:c"]
