@@ -61,6 +61,11 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterabl
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def and_more(body: str, left_out: int) -> str:
+    """A list or table, and below it how much of it is not shown."""
+    return f"{body}\n\n… and {left_out} more." if left_out > 0 else body
+
+
 def folded(heading: str, body: str) -> str:
     """Markdown that opens with a click on its heading (HTML)."""
     return f"<details><summary>{heading}</summary>\n\n{body}\n\n</details>"

@@ -6,14 +6,14 @@ the summary, and as many for the text) whatever a workflow is like; what is most
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from windlass_runner.run.check_annotations import without_place
-from windlass_runner.run.check_evidence import BaseFigures, Evidence
+from windlass_runner.run.check_evidence import Evidence
 from windlass_runner.run.check_markdown import (
+    and_more,
     authored,
-    bars,
     code,
     escape,
     fenced,
@@ -21,7 +21,8 @@ from windlass_runner.run.check_markdown import (
     link,
     table,
 )
-from windlass_runner.run.check_title import BROKEN, first_failed, job_title, number_text, run_title
+from windlass_runner.run.check_metrics import metrics_section
+from windlass_runner.run.check_title import BROKEN, first_failed, job_title, run_title
 from windlass_runner.run.report import (
     UNFINISHED,
     JobReport,
@@ -36,7 +37,6 @@ _LIMIT: Final = 64_000
 LOG_LINES_SHOWN: Final = 30
 _LOG_LINE_LIMIT: Final = 240
 _JOBS_SHOWN: Final = 60
-_FIGURES_SHOWN: Final = 40
 _OUTPUTS_SHOWN: Final = 30
 _REMARKS_SHOWN: Final = 15
 _NAME_LIMIT: Final = 60
@@ -67,7 +67,7 @@ def run_summary(run: RunReport, evidence: Evidence, *, at: float) -> str:
         _problems(run.remarks),
         _jobs(run.jobs, at=at),
         _remarks(run.jobs),
-        _metrics(run.jobs, evidence),
+        metrics_section(run.jobs, evidence),
         _outputs(run.jobs),
     ]
     return _joined(sections) or escape(run_title(run, at=at))
@@ -79,7 +79,7 @@ def job_summary(job: JobReport, evidence: Evidence, *, at: float) -> str:
     sections = [
         _failure(failed, evidence, at=at, named=False),
         _remarks((job,)),
-        _metrics((job,), evidence),
+        metrics_section((job,), evidence),
         _outputs((job,)),
     ]
     return _joined(sections) or escape(job_title(job, at=at))
@@ -136,7 +136,7 @@ def _problems(remarks: Sequence[RemarkReport]) -> str:
         (_LEVEL_MARKS.get(one.level, ""), code(_place(one), 120), escape(one.message, 400))
         for one in remarks[:_REMARKS_SHOWN]
     ]
-    return "### What is wrong with the workflow file\n\n" + _bounded(
+    return "### What is wrong with the workflow file\n\n" + and_more(
         table(("", "Place", "Problem"), rows), len(remarks) - len(rows)
     )
 
@@ -166,7 +166,7 @@ def _jobs(jobs: Sequence[JobReport], *, at: float) -> str:
         for job in shown
     ]
     heads = ("", "Job", "State", "Time", "Attempts", "Why")
-    return "### Jobs\n\n" + _bounded(table(heads, rows, right=(3, 4)), len(jobs) - len(rows))
+    return "### Jobs\n\n" + and_more(table(heads, rows, right=(3, 4)), len(jobs) - len(rows))
 
 
 def _urgency(job: JobReport) -> int:
@@ -193,60 +193,7 @@ def _remarks(jobs: Sequence[JobReport]) -> str:
         + escape(remark.message, 400)
         for job, remark in found[:_REMARKS_SHOWN]
     ]
-    return "### Remarks\n\n" + _bounded("\n".join(lines), len(found) - len(lines)) if lines else ""
-
-
-def _metrics(jobs: Sequence[JobReport], evidence: Evidence) -> str:
-    """Each figure with the base branch's, the difference, and its course. Whether more is better is
-    not ours to say."""
-    figures = {job.key: _latest(job, evidence) for job in jobs}
-    has_names = sum(bool(found) for found in figures.values()) > 1
-    every = [(job, name) for job in jobs for name in sorted(figures[job.key])]
-    rows = [
-        _figure(job, name, figures[job.key][name], evidence, with_job=has_names)
-        for job, name in every[:_FIGURES_SHOWN]
-    ]
-    if not rows:
-        return ""
-    heads = ("Job", "Metric", "Value", _base_head(evidence.base), "Difference", "Course")
-    return "### Metrics\n\n" + _bounded(table(heads, rows, right=(2, 3)), len(every) - len(rows))
-
-
-def _base_head(base: BaseFigures | None) -> str:
-    return "" if base is None else f"{escape(base.ref, _NAME_LIMIT)} ({code(base.sha[:7])})"
-
-
-def _latest(job: JobReport, evidence: Evidence) -> Mapping[str, float]:
-    """Of a job that has ended its metrics; of one that runs what it wrote last."""
-    courses = evidence.of(job.key).courses
-    return job.metrics or {name: values[-1] for name, values in courses.items() if values}
-
-
-def _figure(
-    job: JobReport, name: str, value: float, evidence: Evidence, *, with_job: bool
-) -> tuple[str, ...]:
-    base = evidence.base.metrics.get(job.key, {}).get(name) if evidence.base is not None else None
-    course = evidence.of(job.key).courses.get(name, ())
-    return (
-        escape(job.name, _NAME_LIMIT) if with_job else "",
-        escape(name, _NAME_LIMIT),
-        f"**{number_text(value)}**",
-        "" if base is None else number_text(base),
-        "" if base is None else _difference(value, base),
-        f"<code>{bars(course)}</code>" if len(course) > 1 else "",
-    )
-
-
-def _difference(value: float, base: float) -> str:
-    change = value - base
-    if f"{value:.6g}" == f"{base:.6g}":
-        return "= 0"
-    share = f" ({_signed(change / abs(base) * 100)} %)" if base else ""
-    return f"{'▲' if change > 0 else '▼'} {_signed(change)}{share}"
-
-
-def _signed(value: float) -> str:
-    return ("+" if value > 0 else "") + f"{value:.3g}".replace("-", "\u2212")
+    return "### Remarks\n\n" + and_more("\n".join(lines), len(found) - len(lines)) if lines else ""
 
 
 def _outputs(jobs: Sequence[JobReport]) -> str:
@@ -264,7 +211,7 @@ def _outputs(jobs: Sequence[JobReport]) -> str:
     if not rows:
         return ""
     heads = ("Output", "Type", "Job", "Where", "Size")
-    return "### Outputs\n\n" + _bounded(table(heads, rows, right=(4,)), len(every) - len(rows))
+    return "### Outputs\n\n" + and_more(table(heads, rows, right=(4,)), len(every) - len(rows))
 
 
 def _where(output: OutputReport) -> str:
@@ -329,7 +276,3 @@ def _summaries(jobs: Sequence[JobReport], evidence: Evidence) -> list[str]:
         f"### Summary of {escape(job.name, _NAME_LIMIT)}\n\n{authored(text, _SUMMARY_OF_JOB_LIMIT)}"
         for job, text in written
     ]
-
-
-def _bounded(body: str, left_out: int) -> str:
-    return f"{body}\n\n… and {left_out} more." if left_out > 0 else body
