@@ -97,12 +97,28 @@ def _changed_paths(payload: Payload, after: str) -> tuple[str, ...] | None:
     return tuple(sorted(changed)) if len(changed) < MOST_CHANGED_FILES else None
 
 
+def pull_request_event(pull: Mapping[str, Any], *, repository: str) -> Event:
+    """A pull request as the API gives it, as the event of its newest commit. Raises BadDelivery."""
+    payload = {
+        "action": "synchronize",
+        "number": pull.get("number"),
+        "pull_request": pull,
+        "repository": {"full_name": repository},
+        "sender": pull.get("user"),
+    }
+    return _read_pull_request(Payload(payload))
+
+
 def _pull_request(payload: Payload) -> _Read:
+    return (_read_pull_request(payload),)
+
+
+def _read_pull_request(payload: Payload) -> Event:
     action = payload.word("action")
     pull = payload.object("pull_request")
     number = pull.number("number")
     head, base = pull.object("head"), pull.object("base")
-    event = _event(
+    return _event(
         payload,
         "pull_request",
         action=action,
@@ -113,7 +129,6 @@ def _pull_request(payload: Payload) -> _Read:
         base_ref=base.word("ref"),
         is_fork=_is_fork(head, _repository(payload)),
     )
-    return (event,)
 
 
 def _is_fork(head: Payload, repository: str) -> bool:

@@ -6,8 +6,8 @@ import logging
 import threading
 from base64 import b64encode
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass, field, replace
+from typing import Final, TypeVar
 from urllib.parse import quote, urlsplit
 
 from windlass_registry.errors import UpstreamError
@@ -21,8 +21,11 @@ from windlass_runner.forges.github.app_tokens import (
 )
 from windlass_runner.forges.github.check_runs import CheckRuns
 from windlass_runner.forges.github.client import Bearer, Client, CommitUnknown, Moved, NotFound
+from windlass_runner.forges.github.people import fetch_pull_request, may_write
 from windlass_runner.forges.github.statuses import Statuses
+from windlass_runner.workflow.events import Event
 
+T = TypeVar("T")
 log = logging.getLogger("windlass_runner.github")
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
@@ -163,20 +166,35 @@ class GitHub:
         """See the contract. A repository that was renamed or given away is followed."""
         place = self._places[status.repository]
         try:
-            self._post(place, status)
+            self._at(place, lambda client, name: place.poster.post(client, name, status))
+        except CommitUnknown as error:
+            log.warning("commit %s of %s is not at GitHub: %s", status.sha, place.name, error)
+
+    def may_write(self, repository: str, login: str) -> bool:
+        """See `forges.base.Asked`."""
+        return self._at(self._places[repository], lambda client, name: may_write(client, name, login))
+
+    def fetch_pull_request(self, repository: str, number: int) -> Event:
+        """See `forges.base.Asked`."""
+        event = self._at(
+            self._places[repository], lambda client, name: fetch_pull_request(client, name, number)
+        )
+        return replace(event, repository=repository)
+
+    def _at(self, place: _Place, call: Callable[[Client, str], T]) -> T:
+        """Make a call under the repository's name of today; once more where it has another by now."""
+        try:
+            return self._call(place, call)
         except (Moved, NotFound, NotInstalled):
             place.access.forget(place.current or place.name)
             place.current = None
-            self._post(place, status)
+            return self._call(place, call)
 
-    def _post(self, place: _Place, status: CommitStatus) -> None:
+    def _call(self, place: _Place, call: Callable[[Client, str], T]) -> T:
         client = place.access.client(place.current or place.name)
         if place.current is None:
             place.current = self._current_name(client, place.name)
-        try:
-            place.poster.post(client, place.current, status)
-        except CommitUnknown as error:
-            log.warning("commit %s of %s is not at GitHub: %s", status.sha, place.name, error)
+        return call(client, place.current)
 
     def _current_name(self, client: Client, name: str) -> str:
         found = client.request("GET", f"/repos/{quote(name)}")
