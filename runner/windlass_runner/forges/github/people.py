@@ -1,4 +1,4 @@
-"""Who may do what in a repository on GitHub, how its pull requests stand, and the comment that we keep there."""
+"""Who may do what in a repository on GitHub, and how its pull requests stand."""
 
 from __future__ import annotations
 
