@@ -49,6 +49,7 @@ GROUPS: Final[tuple[tuple[str, tuple[tuple[str, str], ...]], ...]] = (
             ("serve", "the daemon: watches repositories and runs their workflows"),
             ("hook", "print the script that tells the daemon of a push"),
             ("tokens", "who may use the daemon's HTTP API"),
+            ("github", "make a GitHub App for the daemon, and see what is missing there"),
             ("doctor", "check this machine, and say what to do"),
             ("completion", "print the completion script for bash, zsh or fish"),
         ),

@@ -66,10 +66,20 @@ def _network_checks(settings: Settings, invocation: Invocation) -> Iterator[Chec
     yield check_address(settings)
     for repository in settings.repositories:
         yield check_repository(repository, invocation.environment)
+    yield from _github_checks(settings, invocation)
     for name, secret in settings.secrets.items():
         if secret.read(invocation.environment) is None:
             text = f"'{name}' has no value in {secret}"
             yield Check(name="secret", state="fail", text=text, remedy="set it where the daemon starts")
+
+
+def _github_checks(settings: Settings, invocation: Invocation) -> Iterator[Check]:
+    """One for each of the credentials for GitHub; its client is loaded only where there are any."""
+    if settings.credentials:
+        from windlass_runner.commands.github_status import inspect, on_github, summary
+
+        for name in on_github(settings):
+            yield summary(inspect(settings, name, invocation.environment))
 
 
 def failed(name: str, error: WindlassError) -> Check:

@@ -34,7 +34,7 @@ def execute(arguments: Namespace, invocation: Invocation) -> int:
     for check in all_checks(arguments, invocation):
         found.append(check)
         if not arguments.json:
-            invocation.print(_line(check, invocation))
+            invocation.print(check_line(check, has_colour=invocation.has_colour(invocation.out)))
             invocation.out.flush()
     has_failed = any(check.state == "fail" for check in found)
     if arguments.json:
@@ -42,10 +42,11 @@ def execute(arguments: Namespace, invocation: Invocation) -> int:
     return 3 if has_failed else 0
 
 
-def _line(check: Check, invocation: Invocation) -> str:
+def check_line(check: Check, *, has_colour: bool) -> str:
+    """A check as people read it, and below it what to do."""
     from windlass_runner.commands.paint import Paint
 
-    paint = Paint(invocation.has_colour(invocation.out))
+    paint = Paint(has_colour)
     mark, tint = _MARKS[check.state]
     line = f"{paint(mark, tint)} {paint(f'{check.state:<4}', tint)}  {check.name:<12} {check.text}"
     return line + (f"\n{'':<21}{paint('→', tint)} {check.remedy}" if check.remedy else "")
