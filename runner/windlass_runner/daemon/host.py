@@ -25,7 +25,7 @@ def check_supported(settings: Settings) -> None:
             "[storage] objects: an object store cannot be used yet", remedy="leave it out: files are kept"
         )
     for repository in settings.repositories:
-        if repository.forge != "git":
+        if repository.forge not in ("git", "github"):
             raise OperatorError(
                 f"the repository {repository.name}: forge = '{repository.forge}' cannot be used yet",
                 remedy="leave it out: any git address can be polled, and told of by a hook",

@@ -10,11 +10,11 @@ from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
-from windlass_registry.errors import OperatorError
 from windlass_registry.store import Store
 from windlass_runner.daemon.approvals import Approvals
 from windlass_runner.daemon.forge_commands import ForgeCommands
 from windlass_runner.daemon.forge_events import ForgeEvents
+from windlass_runner.daemon.forges import Forges
 from windlass_runner.daemon.git_access import git_environment
 from windlass_runner.daemon.health import Health, RepositoryHealth
 from windlass_runner.daemon.host import EngineHealth, open_engine
@@ -33,7 +33,6 @@ from windlass_runner.daemon.webhooks import Webhooks
 from windlass_runner.daemon.worker import Worker
 from windlass_runner.data.trees import remove_tree
 from windlass_runner.engines.base import Engine
-from windlass_runner.forges.base import Asked
 from windlass_runner.forges.git import Git
 from windlass_runner.forges.plain_git import PlainGit
 from windlass_runner.ledger.ledger import Ledger
@@ -100,12 +99,16 @@ def wire(
         storage = Storage(settings.storage.path)
         exits.enter_context(sole_instance(storage.root))
         urls = [repository.url for repository in settings.repositories]
-        git = Git(environment=git_environment(environ, root=storage.root, urls=urls))
+        forges = Forges(settings, environ)
+        git = Git(
+            environment=git_environment(environ, root=storage.root, urls=urls),
+            authorization=forges.git_authorization,
+        )
         ledger = Ledger.open(settings.storage.database or storage.ledger)
         exits.callback(ledger.close)
         host = engine or open_engine(settings.hosts[0], storage, environ)
         exits.callback(host.close)
-        return _join(settings, environ, storage, git, ledger, host, exits)
+        return _join(settings, environ, storage, forges, git, ledger, host, exits)
     except BaseException:
         exits.close()
         raise
@@ -115,6 +118,7 @@ def _join(
     settings: Settings,
     environ: Mapping[str, str],
     storage: Storage,
+    forges: Forges,
     git: Git,
     ledger: Ledger,
     engine: Engine,
@@ -156,7 +160,7 @@ def _join(
         pushes=pushes,
         forge_events=forge_events,
         forge_commands=ForgeCommands(
-            ledger=ledger, approvals=approvals, events=forge_events, asked=_nobody_asked, clock=clock
+            ledger=ledger, approvals=approvals, events=forge_events, asked=forges.asked, clock=clock
         ),
         requests=ledger.requests,
         starting=starting,
@@ -173,16 +177,21 @@ def _join(
         wake_intake=wake("intake"),
         wake_self=wake("poller"),
     )
-    forge = PlainGit(
+    plain = PlainGit(
         git=git,
         write_through_mirror=lambda url, sha, text: mirror_of(url).update_note(sha, lambda _present: text),
     )
     posting = Posting(
         outbox=ledger.outbox,
         compose=lambda repository, sha: compose_status(
-            ledger, repository, sha, url_of=lambda _run_id: None, at=clock()
+            ledger,
+            repository,
+            sha,
+            url_of=lambda _run_id: None,
+            at=clock(),
+            checks=forges.checks(repository, storage),
         ),
-        forge_of=lambda _repository: forge,
+        forge_of=lambda repository: forges.of(repository, plain=plain),
         clock=clock,
         wake_self=wake("posting"),
     )
@@ -312,7 +321,3 @@ def _repository_health(poller: Poller, intake: Intake, posting: Posting) -> list
         )
         for state in poller.states()
     ]
-
-
-def _nobody_asked(repository: str) -> Asked:
-    raise OperatorError(f"{repository} has no forge that could be asked", remedy="set its `forge`")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -68,14 +68,22 @@ class Git:
     """Git's answers as values. Holds no state; may be used from several threads.
 
     Every call may raise `OperatorError` (git missing, no such repository, no access), and those
-    that go to an address also `UpstreamError`.
+    that go to an address also `UpstreamError`. `authorization` gives an address's header of that name.
     """
 
     def __init__(
-        self, *, environment: Mapping[str, str], timeout_s: float = 60.0, network_timeout_s: float = 600.0
+        self,
+        *,
+        environment: Mapping[str, str],
+        authorization: Callable[[str], str | None] = lambda _url: None,
+        timeout_s: float = 60.0,
+        network_timeout_s: float = 600.0,
     ) -> None:
         self._program = GitProgram(
-            environment=environment, timeout_s=timeout_s, network_timeout_s=network_timeout_s
+            environment=environment,
+            authorization=authorization,
+            timeout_s=timeout_s,
+            network_timeout_s=network_timeout_s,
         )
 
     # -- repositories and refs ------------------------------------------------------------------

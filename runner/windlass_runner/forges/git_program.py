@@ -12,7 +12,7 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -47,7 +47,12 @@ class GitProgram:
     """
 
     def __init__(
-        self, *, environment: Mapping[str, str], timeout_s: float = 60.0, network_timeout_s: float = 600.0
+        self,
+        *,
+        environment: Mapping[str, str],
+        authorization: Callable[[str], str | None] = lambda _url: None,
+        timeout_s: float = 60.0,
+        network_timeout_s: float = 600.0,
     ) -> None:
         kept = {
             name: value
@@ -56,6 +61,7 @@ class GitProgram:
         }
         quiet = {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "", "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
         self._environment = {"GIT_SSH_COMMAND": "ssh -oBatchMode=yes", "PATH": os.defpath, **kept, **quiet}
+        self._authorization = authorization
         self._timeout_s = timeout_s
         self._network_timeout_s = network_timeout_s
 
@@ -88,7 +94,20 @@ class GitProgram:
         """With the operator's configuration (credentials, proxies). `timeout_s`: less than for a transfer."""
         place = ["--git-dir", str(inside)] if inside is not None else []
         limit_s = min(timeout_s, self._network_timeout_s)
-        return self._run([*place, *arguments], url=url, timeout_s=limit_s)
+        return self._run([*place, *arguments], url=url, timeout_s=limit_s, variables=self._authorized(url))
+
+    def _authorized(self, url: str) -> dict[str, str]:
+        """The configuration that sends the header to that address alone, after the operator's own. In the
+        environment: arguments are seen by every user of the machine."""
+        header = self._authorization(url)
+        if header is None:
+            return {}
+        count = self._environment.get("GIT_CONFIG_COUNT") or "0"
+        return {
+            "GIT_CONFIG_COUNT": str(int(count) + 1),
+            f"GIT_CONFIG_KEY_{count}": f"http.{url}.extraHeader",
+            f"GIT_CONFIG_VALUE_{count}": f"Authorization: {header}",
+        }
 
     def work_tree(self, arguments: Sequence[str], folder: Path, *, allowed: tuple[int, ...] = ()) -> bytes:
         """In somebody's working tree, with their ignore rules and git's check of its owner."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,6 +18,7 @@ class _Handler(BaseHTTPRequestHandler):
     """One CGI call for each request (https://git-scm.com/docs/git-http-backend)."""
 
     root: Path
+    is_welcome: staticmethod[[str], bool]
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
@@ -27,7 +28,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(self._body())
 
     def _answer(self, body: bytes) -> None:
-        if self.headers.get("Authorization") != _WANTED:
+        if not self.is_welcome(self.headers.get("Authorization", "")):
             self._send(401, [("WWW-Authenticate", 'Basic realm="git"')], b"")
             return
         path, _, query = self.path.partition("?")
@@ -82,9 +83,12 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def git_over_http(root: Path) -> Iterator[str]:
-    """Serve the repositories in a folder; gives the folder's address."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"root": root}))
+def git_over_http(
+    root: Path, *, is_welcome: Callable[[str], bool] = lambda given: given == _WANTED
+) -> Iterator[str]:
+    """Serve the repositories in a folder; gives its address. `is_welcome` looks at `Authorization`."""
+    settings = {"root": root, "is_welcome": staticmethod(is_welcome)}
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), settings))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:

@@ -512,7 +512,7 @@ def test_without_a_token_nothing_is_asked(hub: GitHubDouble, repository: Reposit
     assert hub.seen == []
 
 
-# -- several threads, and what leaks ----------------------------------------------------------------
+# -- what leaks ----------------------------------------------------------------
 
 
 def test_no_secret_is_in_what_is_logged_or_raised(
@@ -526,10 +526,3 @@ def test_no_secret_is_in_what_is_logged_or_raised(
         forge.post(status(check("success")))
     secrets = [*hub.world.tokens, "eyJ"]
     assert not any(secret in caplog.text or secret in str(caught.value) for secret in secrets)
-
-
-def test_git_gets_a_token_for_its_own_host_alone(hub: GitHubDouble, repository: Repository) -> None:
-    forge = open_forge(hub)
-    assert forge.git_authorization(URL) is None  # the double is not github.com
-    assert forge.git_authorization("https://elsewhere.example/x") is None
-    assert hub.seen == []

@@ -164,6 +164,8 @@ class GitHub:
 
     def post(self, status: CommitStatus) -> None:
         """See the contract. A repository that was renamed or given away is followed."""
+        if not status.checks:
+            return
         place = self._places[status.repository]
         try:
             self._at(place, lambda client, name: place.poster.post(client, name, status))

@@ -1,0 +1,85 @@
+"""Which forge serves a watched repository, opened from the settings. Used by `daemon.wiring`.
+
+What speaks to a forge is imported only where a repository of it is watched.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final
+
+from windlass_registry.errors import OperatorError
+from windlass_runner.daemon.credentials import Credentials
+from windlass_runner.daemon.secret_sources import SecretSource
+from windlass_runner.daemon.settings import Settings
+from windlass_runner.daemon.status import ChecksShown
+from windlass_runner.forges.base import Asked, Forge
+from windlass_runner.run.storage import Storage
+
+if TYPE_CHECKING:
+    from windlass_runner.forges.github.forge import Account, GitHub
+
+_GITHUB: Final = "https://api.github.com"
+
+
+class Forges:
+    """The forges of all watched repositories, by their addresses. Safe to use from several threads."""
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+        self._github = _open_github(settings, environ)
+        self._on_github = {found.url for found in settings.repositories if found.forge == "github"}
+
+    def of(self, repository: str, *, plain: Forge) -> Forge:
+        """Where the repository's status is posted; `plain` where it has no forge."""
+        return self._github if self._github is not None and repository in self._on_github else plain
+
+    def checks(self, repository: str, storage: Storage) -> ChecksShown | None:
+        """What the repository's forge shows of a commit beside the note; None: only the note."""
+        return ChecksShown(storage=storage) if repository in self._on_github else None
+
+    def asked(self, repository: str) -> Asked:
+        """Who knows the people and pull requests of a repository. Raises OperatorError: nobody does."""
+        if self._github is None or repository not in self._on_github:
+            raise OperatorError(f"{repository} has no forge that could be asked", remedy="set its `forge`")
+        return self._github
+
+    def git_authorization(self, url: str) -> str | None:
+        """The header `Authorization` with which git reaches that address; None: by git's own means.
+
+        Raises:
+            UpstreamError, OperatorError: there is to be one, and it cannot be had.
+        """
+        return self._github.git_authorization(url) if self._github is not None else None
+
+
+def _open_github(settings: Settings, environ: Mapping[str, str]) -> GitHub | None:
+    repositories = [found for found in settings.repositories if found.forge == "github"]
+    if not repositories:
+        return None
+    from windlass_runner.forges.github.forge import GitHub, HostedRepository
+
+    accounts = {name: _account(found, environ) for name, found in settings.credentials.items()}
+    hosted = [
+        HostedRepository(url=found.url, name=found.name, account=accounts[found.credentials or ""])
+        for found in repositories
+    ]
+    return GitHub(hosted, clock=time.time, wait=threading.Event().wait)
+
+
+def _account(found: Credentials, environ: Mapping[str, str]) -> Account:
+    from windlass_runner.forges.github.forge import Account
+
+    return Account(
+        name=found.name,
+        api_url=found.api_url or _GITHUB,
+        read_token=_reader(found.token, environ),
+        app_id=found.app_id,
+        read_key=_reader(found.private_key, environ),
+        installation=found.installation_id,
+    )
+
+
+def _reader(source: SecretSource | None, environ: Mapping[str, str]) -> Callable[[], str | None]:
+    return lambda: source.read(environ) if source is not None else None

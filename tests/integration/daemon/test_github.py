@@ -1,0 +1,160 @@
+"""A real daemon whose repository is on GitHub: a push comes in by webhook or poll, checks go out."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from base64 import b64decode
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from github_double.server import Fault, GitHubDouble, open_double
+from github_double.world import Repository as Hosted
+from github_double.world import World, private_key, real_clock
+from integration.daemon.git_http import git_over_http
+from integration.daemon.serving import Repository, Serving, wait_until
+
+SUCCESS = ("completed", "success")
+TWO_JOBS = """
+on: push
+jobs:
+  train: {uses: script@v1, with: {script: 'echo "::warning file=train.py,line=3::slow"; echo hello'}}
+  test: {needs: [train], uses: script@v1, with: {script: 'exit 3'}}
+"""
+
+
+@pytest.fixture
+def hub() -> Iterator[GitHubDouble]:
+    with open_double(World(clock=real_clock())) as double:
+        yield double
+
+
+@pytest.fixture
+def hosted(hub: GitHubDouble) -> Hosted:
+    hosted = hub.world.add_repository("acme/digits")
+    hub.world.install(hosted)
+    return hosted
+
+
+@pytest.fixture
+def on_github(
+    tmp_path: Path, hub: GitHubDouble, hosted: Hosted, repository: Repository, serving: Serving
+) -> Iterator[Serving]:
+    """The daemon reaches git over HTTP with an installation's token, and GitHub's API at the double."""
+
+    def is_welcome(header: str) -> bool:
+        return b64decode(header.removeprefix("Basic ")).decode().partition(":")[2] in hub.world.tokens
+
+    with git_over_http(repository.bare.parent, is_welcome=is_welcome) as address:
+        configure(tmp_path, f"{address}/{repository.bare.name}", hub)
+        yield serving
+
+
+def configure(folder: Path, url: str, hub: GitHubDouble, *, more: str = "") -> None:
+    key = folder / "app.pem"
+    key.write_text(private_key())
+    (folder / "windlass.toml").write_text(
+        f"""
+[server]
+listen = "127.0.0.1:0"
+[storage]
+path = "store"
+[credentials.app]
+api_url = "{hub.url}"
+app_id = {hub.world.app_id}
+private_key = {{file = "app.pem"}}
+[[repository]]
+url = "{url}"
+name = "acme/digits"
+forge = "github"
+credentials = "app"
+poll_s = 0.3
+{more}
+[[host]]
+engine = "process"
+"""
+    )
+
+
+def states(hosted: Hosted, sha: str) -> dict[str, tuple[str, str | None]]:
+    return {run.fields["name"]: run.state for run in hosted.runs_of(sha)}
+
+
+def wait_for_checks(hosted: Hosted, sha: str, wanted: dict[str, tuple[str, str | None]]) -> None:
+    wait_until(lambda: states(hosted, sha) == wanted, what=f"{wanted} on {sha}", timeout_s=60)
+
+
+def test_a_push_becomes_a_check_run_that_concludes(
+    on_github: Serving, hosted: Hosted, repository: Repository
+) -> None:
+    on_github.start()
+    sha = repository.commit({".windlass/workflows/ci.yaml": TWO_JOBS})
+    hosted.commits.add(sha)
+    repository.push()
+    wait_until(
+        lambda: [state for _, state in states(hosted, sha).values()] == ["failure"],
+        what="the failure to be shown",
+        timeout_s=60,
+    )
+    (run,) = hosted.runs_of(sha)
+    assert run.states[-1] == ("completed", "failure")
+    assert run.output["summary"]
+    assert [(found["path"], found["start_line"]) for found in run.annotations] == [("train.py", 3)]
+    assert repository.note(sha) is None
+
+
+def test_what_was_not_posted_while_github_was_down_is_posted_by_the_next_life(
+    on_github: Serving, hub: GitHubDouble, hosted: Hosted, repository: Repository
+) -> None:
+    outage = Fault(path="/check-runs", times=10_000, status=503)
+    on_github.start()
+    first = repository.push_workflow()
+    hosted.commits.add(first)
+    wait_until(lambda: len(hosted.runs_of(first)) == 1, what="the first check", timeout_s=60)
+    hub.plan(outage)
+    second = repository.commit({"more": "more"})
+    hosted.commits.add(second)
+    repository.push()
+    wait_until(lambda: outage.times < 9_999, what="the outage to be met", timeout_s=60)
+    assert on_github.health()[0] == 200
+    on_github.kill()
+    outage.times = 0
+    on_github.start()
+    wait_for_checks(hosted, second, dict.fromkeys(states(hosted, first), SUCCESS))
+    wait_for_checks(hosted, first, dict.fromkeys(states(hosted, first), SUCCESS))
+    assert [len(hosted.runs_of(sha)) for sha in (first, second)] == [1, 1]
+
+
+def test_neither_log_nor_storage_holds_a_token(
+    on_github: Serving, hub: GitHubDouble, hosted: Hosted, repository: Repository
+) -> None:
+    on_github.start()
+    sha = repository.push_workflow()
+    hosted.commits.add(sha)
+    wait_until(lambda: SUCCESS in states(hosted, sha).values(), what="the check", timeout_s=60)
+    on_github.stop()
+    secrets = [token.encode() for token in hub.world.tokens]
+    assert secrets
+    kept = [path for path in on_github.folder.rglob("*") if path.is_file() and path.name != "app.pem"]
+    for path in kept:
+        content = path.read_bytes()
+        assert not any(secret in content for secret in secrets), path
+
+
+def test_a_command_that_needs_no_github_does_not_load_its_client(tmp_path: Path) -> None:
+    program = (
+        "import sys, windlass_runner.daemon.wiring; "
+        "print(sorted({'github', 'jwt', 'requests'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "github" not in json.loads(done.stdout.replace("'", '"'))
