@@ -34,13 +34,13 @@ class News:
     tries: int
 
 
-def from_hook(parsed: ParsedDelivery, *, repository: str) -> NewDelivery:
-    """What a plain git repository's hook told, its signature checked, for the inbox. `repository` is its
-    address as the settings have it: a hook may name it in another way, and one push must have one name."""
+def from_hook(parsed: ParsedDelivery, *, repository: str, forge: str) -> NewDelivery:
+    """What a hook told, its signature checked, for the inbox. `repository` is its address as the settings
+    have it: a hook may name it in another way, and one push must have one name."""
     renamed = _renamed(parsed, repository)
     return NewDelivery(
         id=parsed.id,
-        forge="git",
+        forge=forge,
         repository=repository,
         kind=parsed.kind,
         headers={},

@@ -24,7 +24,13 @@ from windlass_runner.workflow.quantities import size_bytes
 DEFAULT_FILES: Final = ("windlass.toml", "/etc/windlass/windlass.toml")
 """Where settings are looked for when none are named."""
 _FORGES: Final = ("git", "github", "gitea", "gitlab")
-_GITHUB_NAME: Final = re.compile(r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+\Z")
+_HOSTED_NAMES: Final = {
+    "github": re.compile(r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+\Z"),
+    "gitea": re.compile(r"[A-Za-z0-9._-]+/[A-Za-z0-9._-]+\Z"),
+    "gitlab": re.compile(r"[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)+\Z"),
+}
+"""How a repository is named on forges that have one of their own."""
+_TITLES: Final = {"github": "GitHub", "gitea": "Gitea", "gitlab": "GitLab"}
 _ENGINES: Final = ("docker", "process")
 _DOCKER_SCHEMES: Final = ("unix://", "tcp://", "ssh://", "http://", "https://", "npipe://")
 
@@ -235,10 +241,11 @@ def _repository(
     if _holds_password(address):  # it would stand in the log, on /healthz and in what jobs are told
         section.error("url", "'repository.url' holds a password", "leave it to a credential helper of git's")
     found = _credentials(section, account, forge, credentials)
-    name = name or _short_name(address)
-    if forge == "github" and not _GITHUB_NAME.match(name):
+    name = name or (_whole_name(address) if forge == "gitlab" else _short_name(address))
+    if forge in _HOSTED_NAMES and not _HOSTED_NAMES[forge].match(name):
         key = "name" if "name" in section.data else "url"
-        section.error(key, f"'{name}' is not the name of a repository on GitHub", 'write name = "owner/name"')
+        text = f"'{name}' is not the name of a repository on {_TITLES[forge]}"
+        section.error(key, text, f'write name = "{"group" if forge == "gitlab" else "owner"}/name"')
     return RepositorySettings(
         url=address,
         name=name,
@@ -256,13 +263,23 @@ def _credentials(
     if name is not None and name not in known:
         remedy = did_you_mean(name, known) or f"add [credentials.{name}]"
         section.error("credentials", f"there are no credentials '{name}'", remedy)
-    if name is None and forge == "github" and "credentials" not in section.data:
+    found = known.get(name or "")
+    if forge not in _TITLES:
+        return found
+    title = _TITLES[forge]
+    if name is None and "credentials" not in section.data:
+        whose = "a GitHub App or a token" if forge == "github" else "a token"
         section.error(
             "forge",
-            "a repository on GitHub without `credentials`",
-            "name those of a GitHub App or a token: [credentials.NAME]",
+            f"a repository on {title} without `credentials`",
+            f"name those of {whose}: [credentials.NAME]",
         )
-    return known.get(name or "")
+    if found is not None and forge != "github" and found.app_id is not None:
+        section.error("credentials", f"{title} knows no Apps", f"write `token` in [credentials.{name}]")
+    if found is not None and forge == "gitea" and found.api_url is None:
+        remedy = f'write api_url = "https://git.example.org/api/v1" in [credentials.{name}]'
+        section.error("credentials", "where Gitea is has to be told", remedy)
+    return found
 
 
 def repository_address(url: str, folder: Path) -> str:
@@ -282,9 +299,15 @@ def _holds_password(url: str) -> bool:
 
 def _short_name(url: str) -> str:
     """The last two parts of an address as people name a repository: `acme/digits`."""
+    parts = _whole_name(url).split("/")
+    return "/".join(parts[-1:] if url.startswith("file://") else parts[-2:])
+
+
+def _whole_name(url: str) -> str:
+    """An address from its first folder on."""
     path = url.partition("://")[2].partition("/")[2] if "://" in url else url.rpartition(":")[2]
     parts = [part for part in path.removesuffix("/.git").removesuffix(".git").split("/") if part]
-    return "/".join(parts[-1:] if url.startswith("file://") else parts[-2:]) or url
+    return "/".join(parts) or url
 
 
 def _hosts(root: Section) -> tuple[HostSettings, ...]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from windlass_registry.errors import OperatorError, UpstreamError
 from windlass_runner.daemon.deliveries import from_github, from_hook
@@ -13,18 +14,34 @@ from windlass_runner.daemon.journal import Journal
 from windlass_runner.daemon.secret_sources import SecretSource
 from windlass_runner.daemon.settings import RepositorySettings, repository_address
 from windlass_runner.forges import plain_git
-from windlass_runner.forges.base import BadDelivery, BadSignature, DeliveryRefused
+from windlass_runner.forges.base import BadDelivery, BadSignature, DeliveryRefused, ParsedDelivery
+from windlass_runner.forges.gitea import deliveries as gitea
 from windlass_runner.forges.github import deliveries as github
-from windlass_runner.forges.signatures import check_signature
+from windlass_runner.forges.gitlab import deliveries as gitlab
 from windlass_runner.ledger.inbox import Inbox
 from windlass_runner.ledger.records import NewDelivery
 from windlass_runner.web.app import Received, Reply
 
 _Secrets = Mapping[SecretSource, str]
 _Check = Callable[[Mapping[str, str], bytes, _Secrets], "_Taken | Reply"]
-FORGES: Final = ("git", "github")
-"""Whose deliveries are taken."""
 NOT_KEPT: Final[Reply] = (503, {"error": "the delivery could not be kept; send it again later"})
+
+
+class _Deliveries(Protocol):
+    """What reads the deliveries of one kind of forge."""
+
+    def parse_delivery(
+        self, headers: Mapping[str, str], body: bytes, secrets: Collection[str]
+    ) -> ParsedDelivery: ...
+
+    def check_sender(self, headers: Mapping[str, str], body: bytes, secrets: Collection[str]) -> None: ...
+
+    def is_known(self, kind: str) -> bool: ...
+
+
+_HOSTED: Final[Mapping[str, _Deliveries]] = {"github": github, "gitea": gitea, "gitlab": gitlab}
+FORGES: Final = ("git", *_HOSTED)
+"""Whose deliveries are taken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,15 +73,16 @@ class Webhooks:
         self._wake = wake
         self._journal = Journal("webhooks")
         plain = [repository for repository in repositories if repository.forge == "git"]
-        on_github = [repository for repository in repositories if repository.forge == "github"]
         self._by_address = {repository.url: repository for repository in plain}
         self._by_name = {repository.name: repository for repository in plain}
-        self._on_github = {repository.name.lower(): repository for repository in on_github}
-        self._sources = {"git": _sources(plain), "github": _sources(on_github)}
+        self._by_hosted_name = {(found.forge, found.name.lower()): found for found in repositories}
+        self._sources = {
+            forge: _sources(found for found in repositories if found.forge == forge) for forge in FORGES
+        }
 
     def receive(self, forge: str, received: Sequence[Received]) -> list[Reply]:
         """Answer what one of the `FORGES` sent, each in its place; what is taken is kept in one go."""
-        check = self._check_github if forge == "github" else self._check_git
+        check = self._check_git if forge == "git" else partial(self._check_hosted, forge)
         secrets = self._read_secrets(forge)
         checked = [self._answered(check, item, secrets) for item in received]
         kept = iter(self._keep([item for item in checked if isinstance(item, _Taken)]))
@@ -89,25 +107,32 @@ class Webhooks:
             raise BadDelivery("names of deliveries, refs and people must be printable text")
         if not parsed.events:
             return 202, {"delivery": parsed.id, "events": 0}
-        return _Taken(delivery=from_hook(parsed, repository=repository.url), events=len(parsed.events))
+        delivery = from_hook(parsed, repository=repository.url, forge="git")
+        return _Taken(delivery=delivery, events=len(parsed.events))
 
-    def _check_github(self, headers: Mapping[str, str], body: bytes, secrets: _Secrets) -> _Taken | Reply:
-        """A repository that is not watched is no failure: an App is told of all that it is installed on,
-        and what fails is sent again."""
-        parsed = github.parse_delivery(headers, body, secrets.values())
+    def _check_hosted(
+        self, forge: str, headers: Mapping[str, str], body: bytes, secrets: _Secrets
+    ) -> _Taken | Reply:
+        """A repository that is not watched is no failure: an App, or an organisation's webhook, is told of
+        all that it reaches, and what fails is sent again."""
+        deliveries = _HOSTED[forge]
+        parsed = deliveries.parse_delivery(headers, body, secrets.values())
         told = {"kind": parsed.kind, "repository": parsed.repository}
-        repository = self._on_github.get(parsed.repository.lower())
+        repository = self._by_hosted_name.get((forge, parsed.repository.lower()))
         if repository is None:
             self._journal.info("webhook.not_watched", **told)
             return 202, {"delivery": parsed.id, "events": 0, "watched": False}
-        check_signature(headers.get(github.SIGNATURE_HEADER), body, _own(repository, secrets))
-        if not github.is_known(parsed.kind):
+        deliveries.check_sender(headers, body, _own(repository, secrets))
+        if not deliveries.is_known(parsed.kind):
             self._journal.info("webhook.unknown_kind", **told)
         found = len(parsed.events) + len(parsed.commands)
         if not found:
             return 202, {"delivery": parsed.id, "events": 0}
-        delivery = from_github(parsed, headers, body, repository=repository.url)
-        return _Taken(delivery=delivery, events=found)
+        if forge == "github":
+            return _Taken(
+                delivery=from_github(parsed, headers, body, repository=repository.url), events=found
+            )
+        return _Taken(delivery=from_hook(parsed, repository=repository.url, forge=forge), events=found)
 
     def _keep(self, taken: Sequence[_Taken]) -> list[Reply]:
         if not taken:

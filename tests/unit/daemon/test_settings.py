@@ -144,6 +144,24 @@ def test_a_secret_has_exactly_one_place(tmp_path: Path, source: str) -> None:
             f'[[repository]]\nforge = "github"\nurl = "file:///srv/a.git"\ncredentials = "app"\n{APP}',
             "3:1: 'a' is not the name of a repository on GitHub; write name = \"owner/name\"",
         ),
+        (
+            '[[repository]]\nforge = "gitlab"\nurl = "https://gitlab.com/digits"\ncredentials = "t"\n'
+            '[credentials.t]\ntoken = {env = "T"}\n',
+            "3:1: 'digits' is not the name of a repository on GitLab; write name = \"group/name\"",
+        ),
+        (
+            '[[repository]]\nforge = "gitea"\nurl = "https://git.example.org/a/b"\n',
+            "2:1: a repository on Gitea without `credentials`; name those of a token: [credentials.NAME]",
+        ),
+        (
+            f'[[repository]]\nforge = "gitlab"\nurl = "https://gitlab.com/a/b"\ncredentials = "app"\n{APP}',
+            "4:1: GitLab knows no Apps; write `token` in [credentials.app]",
+        ),
+        (
+            '[[repository]]\nforge = "gitea"\nurl = "https://git.example.org/a/b"\ncredentials = "t"\n'
+            '[credentials.t]\ntoken = {env = "T"}\n',
+            '4:1: where Gitea is has to be told; write api_url = "https://git.example.org/api/v1" in',
+        ),
         ("[credentials.app]\n", "1:1: credentials without `token` or `app_id`; write `token`, or `app_id`"),
         ("[credentials.app]\napp_id = 1\n", "2:1: a GitHub App without `private_key`; write private_key"),
         ('[credentials.a]\ntoken = "ghp_x"\n', "2:1: 'credentials.a.token' is a secret and is not written"),
@@ -162,6 +180,21 @@ def test_a_path_is_one_repository_however_it_is_written(tmp_path: Path) -> None:
     )
     assert [r.url for r in settings.repositories] == [f"file://{tmp_path}/a.git", "git@host:a/b.git"]
     assert [r.name for r in settings.repositories] == ["a", "a/b"]
+
+
+def test_a_project_of_gitlabs_is_named_with_all_its_groups(tmp_path: Path) -> None:
+    text = "".join(
+        f'[[repository]]\nurl = "{url}"\nforge = "{forge}"\ncredentials = "t"\n'
+        for url, forge in (
+            ("https://gitlab.com/acme/vision/digits.git", "gitlab"),
+            ("git@gitlab.com:acme/vision/letters.git", "gitlab"),
+            ("https://example.org/git/acme/digits.git", "gitea"),
+        )
+    )
+    text += '[credentials.t]\napi_url = "https://example.org/git/api/v1/"\ntoken = {env = "T"}\n'
+    settings = _load(tmp_path, text)
+    names = ["acme/vision/digits", "acme/vision/letters", "acme/digits"]
+    assert [repository.name for repository in settings.repositories] == names
 
 
 def test_instance_types_are_amounts(tmp_path: Path) -> None:

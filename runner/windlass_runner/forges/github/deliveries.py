@@ -37,8 +37,13 @@ def parse_delivery(headers: Mapping[str, str], body: bytes, secrets: Collection[
     Raises:
         BadSignature, BadDelivery
     """
-    check_signature(headers.get(SIGNATURE_HEADER), body, secrets)
+    check_sender(headers, body, secrets)
     return read_delivery(headers, body)
+
+
+def check_sender(headers: Mapping[str, str], body: bytes, secrets: Collection[str]) -> None:
+    """Whether one of the secrets made the signature. Raises BadSignature."""
+    check_signature(headers.get(SIGNATURE_HEADER), body, secrets)
 
 
 def read_delivery(headers: Mapping[str, str], body: bytes) -> ParsedDelivery:

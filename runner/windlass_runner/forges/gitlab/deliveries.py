@@ -42,7 +42,7 @@ def parse_delivery(headers: Mapping[str, str], body: bytes, secrets: Collection[
     Raises:
         BadSignature, BadDelivery
     """
-    _check_sender(headers, body, secrets)
+    check_sender(headers, body, secrets)
     payload = parse_payload(body)
     kind = payload.word_or_none("object_kind") or payload.word_or_none("event_name") or ""
     read = _READERS.get(kind)
@@ -62,8 +62,9 @@ def is_known(kind: str) -> bool:
     return kind in _READERS
 
 
-def _check_sender(headers: Mapping[str, str], body: bytes, secrets: Collection[str]) -> None:
-    """A delivery that is signed has to be signed right, whatever token it brings along."""
+def check_sender(headers: Mapping[str, str], body: bytes, secrets: Collection[str]) -> None:
+    """Whether who sent it knows one of the secrets; one that is signed has to be signed right, whatever token
+    comes along. Raises BadSignature."""
     signature, token = headers.get(_SIGNATURE_HEADER), headers.get(_SHARED_HEADER)
     if signature is not None:
         signed = b".".join((_raw(headers.get(_ID_HEADER)), _raw(headers.get(_TIME_HEADER)), body))
