@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ("registry", "runner", "actions")
-ACTIONS = ROOT / "actions" / "windlass_actions"
+ACTIONS = ROOT / "actions"
 PLANTED = [
     ("runner/windlass_runner/workflow/graph.py", "import windlass_runner.run.states", "one direction"),
     ("runner/windlass_runner/expressions/nodes.py", "import windlass_runner.plan.model", "one direction"),
