@@ -65,6 +65,9 @@ class App:
     installations: tuple[Installation, ...]
     hook_url: str | None
     failed: tuple[FailedDelivery, ...]
+    """Newest first."""
+    is_heard: bool
+    """Whether the newest delivery went through, or there was none yet."""
     skew_s: float
     """How far GitHub's clock is ahead of ours."""
 
@@ -88,6 +91,8 @@ def fetch_app(client: Client, *, web_url: str, installed: Callable[[int], Client
         UpstreamError, OperatorError
     """
     told = client.request("GET", "/app")
+    deliveries = _fetch_deliveries(client)
+    failed = tuple(_failed(deliveries))
     try:
         owner = told["owner"]
         is_person = owner.get("type") == "User"
@@ -102,7 +107,8 @@ def fetch_app(client: Client, *, web_url: str, installed: Callable[[int], Client
             events=tuple(told["events"]),
             installations=tuple(fetch_installations(client, installed)),
             hook_url=_fetch_hook_url(client),
-            failed=tuple(_fetch_failed(client)),
+            failed=failed,
+            is_heard=not failed or deliveries[0]["guid"] != failed[0].guid,
             skew_s=client.skew_s,
         )
     except (KeyError, TypeError, AttributeError) as error:
@@ -170,14 +176,19 @@ def _fetch_hook_url(client: Client) -> str | None:
     return told.get("url") or None
 
 
-def _fetch_failed(client: Client) -> Iterator[FailedDelivery]:
-    """Newest first, each once, without those that went through at another try."""
+def _fetch_deliveries(client: Client) -> list[Any]:
+    """Newest first; none where there is no webhook."""
     try:
         found: list[Any] = client.request("GET", "/app/hook/deliveries", query={"per_page": _DELIVERIES})
     except NotFound:
-        return
-    known = {told["guid"] for told in found if 200 <= told["status_code"] < 300}
-    for told in found:
+        return []
+    return found
+
+
+def _failed(deliveries: list[Any]) -> Iterator[FailedDelivery]:
+    """Each once, without those that went through at another try."""
+    known = {told["guid"] for told in deliveries if 200 <= told["status_code"] < 300}
+    for told in deliveries:
         if told["guid"] in known:
             continue
         known.add(told["guid"])

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from windlass_registry.errors import OperatorError
-from windlass_runner.daemon.settings import Settings, parse_settings
+from windlass_runner.daemon.settings import parse_settings
+from windlass_runner.daemon.toml_reader import decode
 from windlass_runner.forges.github.app_manifest import API_URL, NewApp
 
 FOLDER: Final = "credentials"
@@ -132,8 +133,13 @@ def _quoted(path: Path, folder: Path) -> str:
     return json.dumps(str(path), ensure_ascii=False)
 
 
-def append(path: Path, parts: Iterable[str], *, environment: Mapping[str, str]) -> Settings:
-    """Put the parts below the file's own text, which stays as it is; the settings as they are then.
+def has_table(path: Path, name: str) -> bool:
+    """Whether settings that hold have that table already."""
+    return path.is_file() and name in decode(path.read_text(encoding="utf-8-sig"), name=str(path))
+
+
+def append(path: Path, parts: Iterable[str], *, environment: Mapping[str, str]) -> None:
+    """Put the parts below the file's own text, which stays as it is.
 
     Raises:
         OperatorError: the file cannot be written, or would not hold any more; then it is as it was.
@@ -142,7 +148,7 @@ def append(path: Path, parts: Iterable[str], *, environment: Mapping[str, str]) 
         before = path.read_bytes().decode("utf-8-sig") if path.exists() else ""
         gap = "" if not before else "\n" if before.endswith("\n") else "\n\n"
         text = gap + "\n".join(parts)
-        settings = parse_settings(before + text, path=path, environ=environment)
+        parse_settings(before + text, path=path, environ=environment)
         with path.open("a", encoding="utf-8", newline="") as stream:
             stream.write(text)
             stream.flush()
@@ -152,4 +158,3 @@ def append(path: Path, parts: Iterable[str], *, environment: Mapping[str, str]) 
         raise OperatorError(
             f"the settings {path} cannot be written: {reason}", remedy="put the text there by hand"
         ) from error
-    return settings

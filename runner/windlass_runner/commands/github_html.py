@@ -16,7 +16,7 @@ _STYLE: Final = """
 :root { color-scheme: light dark; --ink: #1c2430; --soft: #5b6675; --line: #d9dee5; --page: #f4f6f8;
   --card: #ffffff; --go: #1f7a4d; --bad: #b3261e; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6eaf0; --soft: #9aa5b4; --line: #323b47;
-  --page: #14181d; --card: #1c2229; --go: #2f9e68; --bad: #f2867f; } }
+  --page: #14181d; --card: #1c2229; --go: #23834f; --bad: #f2867f; } }
 * { box-sizing: border-box; }
 body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 2rem 1rem;
   background: var(--page); color: var(--ink); font: 16px/1.55 system-ui, sans-serif; }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import sys
@@ -23,6 +24,7 @@ from windlass_runner.commands.github_files import (
     SecretFiles,
     append,
     credentials_text,
+    has_table,
     repository_text,
 )
 from windlass_runner.commands.github_html import made_page, start_page
@@ -101,7 +103,12 @@ def set_up(arguments: Namespace, invocation: Invocation) -> int:
         has_hook=bool(app.webhook_secret),
         api_url=wish.api_url,
     )
-    _put([credentials_text(new, folder=wish.path.parent)], wish, arguments, invocation)
+    _put(
+        [*_server(wish, invocation), credentials_text(new, folder=wish.path.parent)],
+        wish,
+        arguments,
+        invocation,
+    )
     invocation.say(f"now install it on repositories: {tame(installation_address(app.page))}")
     if not arguments.no_wait:
         invocation.say("waiting until it is (Ctrl-C: later; 'windlass github status' tells what is missing)")
@@ -223,11 +230,21 @@ def _await_installation(account: Account, *, limit_s: float) -> None:
 def _repositories(report: Report, wish: Wish) -> Iterator[str]:
     """What the settings are to say of the repositories that they do not watch yet."""
     poll_s = _POLL_ALONE_S if wish.address is None else _POLL_WITH_HOOK_S
-    watched = {repository.url.removesuffix(".git").lower() for repository in wish.settings.repositories}
+    watched = {repository.name.lower() for repository in wish.settings.repositories}
     for name in report.reached:
-        url = f"{wish.web_url}/{name}"
-        if url.lower() not in watched:
-            yield repository_text(url, credentials=wish.name, poll_s=poll_s)
+        if name.lower() not in watched:
+            yield repository_text(f"{wish.web_url}/{name}", credentials=wish.name, poll_s=poll_s)
+
+
+def _server(wish: Wish, invocation: Invocation) -> list[str]:
+    """The daemon's address, where the settings tell none or another: a table of theirs is not changed."""
+    if wish.address in (None, wish.settings.server.url):
+        return []
+    line = f"url = {json.dumps(wish.address)}"
+    if not has_table(wish.path, "server"):
+        return [f"[server]\n{line}\n"]
+    invocation.say(f"write {line} under [server] in {wish.path}")
+    return []
 
 
 def _put(parts: list[str], wish: Wish, arguments: Namespace, invocation: Invocation) -> None:
@@ -235,10 +252,14 @@ def _put(parts: list[str], wish: Wish, arguments: Namespace, invocation: Invocat
     if not parts:
         return
     if arguments.write:
-        append(wish.path, parts, environment=invocation.environment)
-        invocation.say(f"written to {wish.path}: {', '.join(part.splitlines()[0] for part in parts)}")
-        return
-    invocation.say(f"this belongs in {wish.path} (--write puts it there):")
+        try:
+            append(wish.path, parts, environment=invocation.environment)
+        except OperatorError as error:
+            invocation.say(f"{error}")
+        else:
+            invocation.say(f"written to {wish.path}: {', '.join(part.splitlines()[0] for part in parts)}")
+            return
+    invocation.say(f"this belongs in {wish.path}:")
     invocation.print("\n".join(parts))
     invocation.out.flush()
 

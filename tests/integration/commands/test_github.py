@@ -156,6 +156,7 @@ def test_an_app_is_made_installed_and_written_into_the_settings(
     assert settings.read_bytes().decode().startswith(own + "\n\n[credentials.github]\napp_id = 4711\n")
     assert f'[[repository]]\nurl = "{pages.url}/acme/digits"\nforge = "github"\n' in settings.read_text()
     assert "acme/digits" in setup.err
+    assert 'write url = "https://ci.example.org" under [server]' in setup.err
     told = setup.out + setup.err + text
     assert not [secret for secret in ("PRIVATE KEY", "hush-hush") if secret in told]
 
@@ -177,6 +178,34 @@ def test_without_an_address_nothing_is_sent_and_the_text_is_printed(
     assert "asks GitHub for news" in setup.err
     assert "the App is installed nowhere" in setup.err
     assert hub.world.app.hook_secret is None
+
+
+def test_what_is_written_makes_settings_that_lack_nothing(
+    project: Project, hub: GitHubDouble, pages: GitHubPages, start: Callable[..., Setup]
+) -> None:
+    for name in ("acme/digits", "acme/mnist"):
+        hub.world.install(hub.world.add_repository(name)).permissions = dict(PERMISSIONS)
+    setup = start("--url", "https://ci.example.org", "--write", "--config", "etc/windlass.toml")
+    fetch(agree(setup, pages))
+    assert setup.end() == 0, setup.err
+    assert setup.out == ""
+    answer = project.windlass("github", "status", "--json", "--config", "etc/windlass.toml")
+    assert answer.code == 0, answer.out
+    [found] = json.loads(answer.out)["credentials"]
+    assert {check["state"] for check in found["checks"]} == {"ok"}
+
+
+def test_settings_that_cannot_take_it_in_stay_and_the_text_is_printed(
+    project: Project, pages: GitHubPages, start: Callable[..., Setup]
+) -> None:
+    setup = start("--write", "--no-wait")
+    back = agree(setup, pages)
+    settings = project.write("windlass.toml", "[credentials]\n[nonsense]\n")  # somebody edits it meanwhile
+    fetch(back)
+    assert setup.end() == 3
+    assert settings.read_text() == "[credentials]\n[nonsense]\n"
+    assert "windlass.toml:2:1: unknown key 'nonsense'" in setup.err
+    assert "app_id = 4711" in setup.out
 
 
 def test_a_browser_is_opened_where_there_is_one(
@@ -369,15 +398,17 @@ def test_webhooks_that_the_daemon_cannot_tell_from_others_are_a_failure(watched:
 def test_failed_deliveries_are_counted_once_and_those_that_went_through_later_are_not(
     watched: Project, hub: GitHubDouble
 ) -> None:
-    hub.deliver("push", {})
-    hub.send(hub.deliver("ping", {}))
     again = hub.deliver("create", {})
     again.status_code = 502
     later = hub.deliver("create", {})
     later.guid, later.status_code = again.guid, 202
+    hub.deliver("push", {})
+    hub.deliver("ping", {})
     code, found = status_of(watched)
     assert code == 0
     assert "2 deliveries failed, last ping" in found["deliveries"]["text"]
+    hub.deliver("push", {}).status_code = 202
+    assert status_of(watched) == (0, {})
 
 
 def test_a_clock_that_differs_and_a_limit_that_is_near_are_worth_a_word(
