@@ -23,6 +23,7 @@ BENCHMARKS: dict[str, tuple[str, str, int]] = {
     "planning": ("planning", "planning", 7),
     "start-up": ("start_up", "start_up", 15),
     "push": ("push", "push", 11),
+    "ingest": ("ingest", "ingest", 5),
     "idle": ("idle", "idle", 1),
 }
 

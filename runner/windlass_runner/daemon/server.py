@@ -77,7 +77,8 @@ def _source(settings: Settings, opening: Opening) -> Source:
 def listen(server: ServerSettings) -> Iterator[socket.socket]:
     """The socket of the settings' address. Raises OperatorError where it cannot be had."""
     family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio turns Nagle's delay off (40 ms between an answer's head and body) only if told the protocol
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((server.host, server.port))

@@ -94,6 +94,11 @@ def test_who_does_not_go_on_is_cut_off(pieces: list[bytes]) -> None:
         assert front.ask(HEALTH).startswith(b"HTTP/1.1 200 ")
 
 
+def test_an_answers_body_does_not_wait_for_the_client_to_acknowledge_its_head() -> None:
+    with listen(ServerSettings(port=0)) as listener:
+        assert listener.proto == socket.IPPROTO_TCP  # without it asyncio leaves TCP_NODELAY off
+
+
 def test_who_does_not_read_the_answers_is_cut_off() -> None:
     with served(protocol=Impatient) as front, front.connect() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
