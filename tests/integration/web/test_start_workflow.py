@@ -181,9 +181,9 @@ def test_a_cancelled_job_cancels_the_run(make_step: Callable[..., Step], api: Ap
 
 
 def test_a_run_that_takes_too_long_is_cancelled(make_step: Callable[..., Step], api: Api) -> None:
-    step = make_step("hold", timeout_minutes="0.05").start()
+    step = make_step("hold", timeout_minutes="0.1").start()
     assert step.end() == 1
-    assert "timeout-minutes is over" in step.errors[-1]
+    assert step.outputs["state"] == "cancelled"
     (run,) = api.get("/runs").json["runs"]
     assert run["is_cancel_requested"]
 
