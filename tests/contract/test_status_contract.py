@@ -42,7 +42,7 @@ class Bench:
 
 def gitea(stack: ExitStack) -> Bench:
     double = stack.enter_context(opened(GiteaDouble))
-    double.commits.update({SHA, OTHER})
+    double.commits = {SHA, OTHER}
     return Bench(
         open=lambda: Gitea(
             api_url=double.api_url, token=lambda: GITEA_TOKEN, name_of=lambda _: "acme/digits"

@@ -7,6 +7,7 @@ import hmac
 import itertools
 import json
 import re
+from collections.abc import Container
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -23,7 +24,7 @@ class GiteaDouble(Double):
     prefix = "/git/api/v1"
 
     def __init__(self) -> None:
-        self.commits: set[str] = set()
+        self.commits: Container[str] = set()
         self.statuses: dict[str, list[dict[str, Any]]] = {}
         """Of a commit, all that were ever posted, the newest last."""
         self.permissions: dict[str, str] = {}

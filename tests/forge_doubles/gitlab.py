@@ -31,6 +31,8 @@ class GitLabDouble(Double):
     def __init__(self) -> None:
         self.refs: dict[str, list[tuple[str, str]]] = {}
         """Of a commit, the refs that have it: kind and name."""
+        self.ref_of_any: tuple[str, str] | None = None
+        """One that has every other commit, too."""
         self.requests_of: dict[str, list[int]] = {}
         """Of a commit, the merge requests."""
         self.statuses: dict[str, list[dict[str, Any]]] = {}
@@ -46,6 +48,10 @@ class GitLabDouble(Double):
         """The newest status of each name."""
         with self.lock:
             return {status["name"]: status for status in self.statuses.get(sha, [])}
+
+    def refs_of(self, sha: str) -> list[tuple[str, str]] | None:
+        """The refs that have a commit; None where it is not there."""
+        return self.refs.get(sha, None if self.ref_of_any is None else [self.ref_of_any])
 
     def answer(self, asked: Asked) -> Answer:
         if asked.headers.get("authorization") != f"Bearer {TOKEN}":
@@ -68,7 +74,7 @@ class GitLabDouble(Double):
             case ("GET",):
                 self.allow(asked.query, "statistics", "license", "with_custom_attributes")
                 return Answer(body={"id": 15, "path_with_namespace": "acme/vision/digits"})
-            case "GET", "repository", "commits", sha, *_ if sha not in self.refs:
+            case "GET", "repository", "commits", sha, *_ if self.refs_of(sha) is None:
                 return Answer(status=404, body={"message": "404 Commit Not Found"})
             case "POST", "statuses", sha:
                 return self._set_status(asked, sha)
@@ -76,7 +82,7 @@ class GitLabDouble(Double):
                 return self._statuses(asked, sha)
             case "GET", "repository", "commits", sha, "refs":
                 self.allow(asked.query, "type", "page", "per_page")
-                found = [{"type": kind, "name": name} for kind, name in self.refs.get(sha, [])]
+                found = [{"type": kind, "name": name} for kind, name in self.refs_of(sha) or ()]
                 wanted = [ref for ref in found if asked.query.get("type", "all") in ("all", ref["type"])]
                 return self._page(asked, wanted)
             case "GET", "repository", "commits", sha, "merge_requests":
@@ -121,9 +127,10 @@ class GitLabDouble(Double):
         state, name = asked.body.get("state"), asked.body.get("name", "default")
         if state not in STATES:
             return Answer(status=400, body={"error": "state does not have a valid value"})
-        if sha not in self.refs:
+        refs = self.refs_of(sha)
+        if refs is None:
             return Answer(status=404, body={"message": "404 Commit Not Found"})
-        branches = [branch for kind, branch in self.refs[sha] if kind == "branch"]
+        branches = [branch for kind, branch in refs if kind == "branch"]
         ref = asked.body.get("ref") or next(iter(branches), None)
         if ref is None:
             return Answer(status=404, body={"message": "404 References for commit Not Found"})

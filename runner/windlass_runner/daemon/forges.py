@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Final, Protocol
 
 from windlass_registry.errors import OperatorError
 from windlass_runner.daemon.credentials import Credentials
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from windlass_runner.forges.github.forge import Account, GitHub
 
 _GITHUB: Final = "https://api.github.com"
+_GITLAB: Final = "https://gitlab.com/api/v4"
+
+
+class Hosted(Forge, Asked, Protocol):
+    """A forge that shows checks on commits, and knows people and pull requests."""
 
 
 class Forges:
@@ -29,21 +34,24 @@ class Forges:
 
     def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
         self._github = _open_github(settings, environ)
-        self._on_github = {found.url for found in settings.repositories if found.forge == "github"}
+        self._hosted: dict[str, Hosted] = dict(_open_others(settings, environ))
+        if self._github is not None:
+            of_github = (found.url for found in settings.repositories if found.forge == "github")
+            self._hosted |= dict.fromkeys(of_github, self._github)
 
     def of(self, repository: str, *, plain: Forge) -> Forge:
         """Where the repository's status is posted; `plain` where it has no forge."""
-        return self._github if self._github is not None and repository in self._on_github else plain
+        return self._hosted.get(repository, plain)
 
     def checks(self, repository: str, storage: Storage) -> ChecksShown | None:
         """What the repository's forge shows of a commit beside the note; None: only the note."""
-        return ChecksShown(storage=storage) if repository in self._on_github else None
+        return ChecksShown(storage=storage) if repository in self._hosted else None
 
     def asked(self, repository: str) -> Asked:
         """Who knows the people and pull requests of a repository. Raises OperatorError: nobody does."""
-        if self._github is None or repository not in self._on_github:
+        if repository not in self._hosted:
             raise OperatorError(f"{repository} has no forge that could be asked", remedy="set its `forge`")
-        return self._github
+        return self._hosted[repository]
 
     def git_authorization(self, url: str) -> str | None:
         """The header `Authorization` with which git reaches that address; None: by git's own means.
@@ -66,6 +74,44 @@ def _open_github(settings: Settings, environ: Mapping[str, str]) -> GitHub | Non
         for found in repositories
     ]
     return GitHub(hosted, clock=time.time, wait=threading.Event().wait)
+
+
+def _open_others(settings: Settings, environ: Mapping[str, str]) -> Iterator[tuple[str, Hosted]]:
+    """Gitea and GitLab: one client for each server and token."""
+    names = {found.url: found.name for found in settings.repositories}
+    opened: dict[tuple[str, str], Hosted] = {}
+    for found in settings.repositories:
+        if found.forge not in ("gitea", "gitlab"):
+            continue
+        key = (found.forge, found.credentials or "")
+        if key not in opened:
+            opened[key] = _open_other(found.forge, settings.credentials[key[1]], environ, names)
+        yield found.url, opened[key]
+
+
+def _open_other(
+    forge: str, credentials: Credentials, environ: Mapping[str, str], names: Mapping[str, str]
+) -> Hosted:
+    token = _required(credentials, environ)
+    if forge == "gitea":
+        from windlass_runner.forges.gitea.forge import Gitea
+
+        return Gitea(api_url=credentials.api_url or "", token=token, name_of=names.__getitem__)
+    from windlass_runner.forges.gitlab.forge import GitLab
+
+    return GitLab(api_url=credentials.api_url or _GITLAB, token=token, name_of=names.__getitem__)
+
+
+def _required(credentials: Credentials, environ: Mapping[str, str]) -> Callable[[], str]:
+    read = _reader(credentials.token, environ)
+
+    def token() -> str:
+        found = read()
+        if not found:
+            raise OperatorError(f"there is no token in {credentials.token}", remedy="put it there")
+        return found
+
+    return token
 
 
 def _account(found: Credentials, environ: Mapping[str, str]) -> Account:

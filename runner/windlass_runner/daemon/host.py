@@ -24,12 +24,6 @@ def check_supported(settings: Settings) -> None:
         raise OperatorError(
             "[storage] objects: an object store cannot be used yet", remedy="leave it out: files are kept"
         )
-    for repository in settings.repositories:
-        if repository.forge not in ("git", "github"):
-            raise OperatorError(
-                f"the repository {repository.name}: forge = '{repository.forge}' cannot be used yet",
-                remedy="leave it out: any git address can be polled, and told of by a hook",
-            )
     if len(settings.hosts) > 1:
         raise OperatorError(
             f"{len(settings.hosts)} hosts are named; jobs run on one as yet", remedy="keep one [[host]]"

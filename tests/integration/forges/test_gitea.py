@@ -28,7 +28,7 @@ PULL = {
 @pytest.fixture
 def double() -> Iterator[GiteaDouble]:
     with opened(GiteaDouble) as double:
-        double.commits.add(SHA)
+        double.commits = {SHA}
         yield double
 
 
