@@ -31,6 +31,7 @@ _HOSTED_NAMES: Final = {
 }
 """How a repository is named on forges that have one of their own."""
 _TITLES: Final = {"github": "GitHub", "gitea": "Gitea", "gitlab": "GitLab"}
+_CHECKS_PER: Final = ("workflow", "job")
 _ENGINES: Final = ("docker", "process")
 _DOCKER_SCHEMES: Final = ("unix://", "tcp://", "ssh://", "http://", "https://", "npipe://")
 
@@ -63,6 +64,8 @@ class RepositorySettings:
     forge: str = "git"
     credentials: str | None = None
     webhook_secret: SecretSource | None = None
+    checks_per: str = "workflow"
+    """Whether a forge shows a check for each `workflow` alone, or beside it one for each `job`."""
     run_existing: bool = False
     """Whether what stands on the branches when the repository is first seen is run."""
 
@@ -231,6 +234,7 @@ def _repository(
     forge = section.choice("forge", _FORGES)
     account = section.text("credentials")
     secret = read_secret_source(section, "webhook_secret", folder)
+    checks_per = section.choice("checks_per", _CHECKS_PER)
     run_existing = section.flag("run_existing")
     section.finish()
     if url is None:
@@ -253,6 +257,7 @@ def _repository(
         forge=forge or "git",
         credentials=account,
         webhook_secret=secret or (found.webhook_secret if found is not None else None),
+        checks_per=checks_per or "workflow",
         run_existing=bool(run_existing),
     )
 

@@ -54,7 +54,7 @@ def on_github(
         yield serving
 
 
-def configure(folder: Path, url: str, hub: GitHubDouble, *, more: str = "") -> None:
+def configure(folder: Path, url: str, hub: GitHubDouble) -> None:
     key = folder / "app.pem"
     key.write_text(private_key())
     (folder / "windlass.toml").write_text(
@@ -73,7 +73,6 @@ name = "acme/digits"
 forge = "github"
 credentials = "app"
 poll_s = 0.3
-{more}
 [[host]]
 engine = "process"
 """
@@ -105,6 +104,21 @@ def test_a_push_becomes_a_check_run_that_concludes(
     assert run.output["summary"]
     assert [(found["path"], found["start_line"]) for found in run.annotations] == [("train.py", 3)]
     assert repository.note(sha) is None
+
+
+def test_by_setting_each_job_has_a_check_too(
+    on_github: Serving, hosted: Hosted, repository: Repository
+) -> None:
+    settings = on_github.folder / "windlass.toml"
+    settings.write_text(settings.read_text().replace("poll_s", 'checks_per = "job"\npoll_s'))
+    on_github.start()
+    sha = repository.commit({".windlass/workflows/ci.yaml": TWO_JOBS})
+    hosted.commits.add(sha)
+    repository.push()
+    failed = ("completed", "failure")
+    wanted = {"windlass / ci": failed, "windlass / ci / train": SUCCESS, "windlass / ci / test": failed}
+    wait_for_checks(hosted, sha, wanted)
+    assert len(hosted.runs_of(sha)) == 3
 
 
 def test_what_was_not_posted_while_github_was_down_is_posted_by_the_next_life(
