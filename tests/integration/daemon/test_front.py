@@ -100,8 +100,10 @@ def test_an_answers_body_does_not_wait_for_the_client_to_acknowledge_its_head() 
 
 
 def test_who_does_not_read_the_answers_is_cut_off() -> None:
-    with served(protocol=Impatient) as front, front.connect() as connection:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    with served(protocol=Impatient) as front, socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # later, and the window would shrink
+        connection.settimeout(60)
+        connection.connect(("127.0.0.1", front.port))
         with pytest.raises(ConnectionError):
             _flood(connection)
 
