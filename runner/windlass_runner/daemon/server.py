@@ -53,7 +53,7 @@ def serve(
         try:
             opening.attempt()
             hooks = {forge: partial(opening.receive, forge) for forge in FORGES}
-            api = make_api(_source(settings, opening))
+            api = make_api(_source(settings, opening, stopping))
             with serving_http(make_app(hooks=hooks, health=opening.health, parts=[api]), listener):
                 Journal("server").info("server.listens", address=address)
                 ready(address)
@@ -64,12 +64,13 @@ def serve(
             opening.close()
 
 
-def _source(settings: Settings, opening: Opening) -> Source:
+def _source(settings: Settings, opening: Opening, stopping: threading.Event) -> Source:
     return Source(
         ledger=opening.ledger,
         storage=Storage(settings.storage.path),
         repositories={repository.name: repository.url for repository in settings.repositories},
         clock=time.time,
+        is_stopping=stopping.is_set,
     )
 
 

@@ -67,7 +67,9 @@ class _Gate:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._rate = RateLimit(source.clock)
-        self._news = News(lambda seen, timeout_s: self._ledger().wait_for_change(seen, timeout_s))
+        self._news = News(
+            lambda seen, timeout_s: self._ledger().wait_for_change(seen, timeout_s), source.is_stopping
+        )
 
     def opens(self, methods: dict[str, tuple[Scope, Endpoint]]) -> Callable[[Request], Awaitable[Response]]:
         """The endpoint of a path, for those whose tokens have its scope."""

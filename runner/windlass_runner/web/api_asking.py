@@ -109,7 +109,7 @@ async def _told(call: Call, id: int, *, wait_s: float) -> Response:
         mark = call.news.mark()
         result = await run_in_threadpool(call.ledger.requests.result, id)
         left = deadline - loop.time()
-        if result is not None or left <= 0:
+        if result is not None or left <= 0 or call.source.is_stopping():
             break
         await call.news.wait(mark, timeout_s=left)
     if result is None:

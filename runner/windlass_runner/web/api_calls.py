@@ -34,6 +34,8 @@ class Source:
     repositories: Mapping[str, str]
     """The addresses of those that are watched, by name."""
     clock: Callable[[], float]
+    is_stopping: Callable[[], bool]
+    """Whether the server is about to end: then nobody waits any more."""
     patience_s: float = 10.0
     """How long a call waits for what the daemon answers, before it gives a place to look for it."""
 

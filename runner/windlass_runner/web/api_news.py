@@ -11,10 +11,12 @@ _LOOK_S: Final = 0.5
 
 
 class News:
-    """For one event loop. `wait_for_change` is `Ledger.wait_for_change`, which blocks."""
+    """For one event loop. `wait_for_change` is `Ledger.wait_for_change`, which blocks. Once `is_stopping`,
+    everybody is woken."""
 
-    def __init__(self, wait_for_change: Callable[[int, float], int]) -> None:
+    def __init__(self, wait_for_change: Callable[[int, float], int], is_stopping: Callable[[], bool]) -> None:
         self._wait_for_change = wait_for_change
+        self._is_stopping = is_stopping
         self._seen = 0
         self._next = asyncio.Event()
         self._waiting = 0
@@ -39,7 +41,7 @@ class News:
     async def _look(self) -> None:
         while self._waiting:
             seen = await asyncio.to_thread(self._wait_for_change, self._seen, _LOOK_S)
-            if seen != self._seen:
+            if seen != self._seen or self._is_stopping():
                 self._seen = seen
                 done, self._next = self._next, asyncio.Event()
                 done.set()

@@ -92,7 +92,7 @@ async def list_events(call: Call) -> Response:
         mark = call.news.mark()
         is_final, found = await run_in_threadpool(_look, call, after, limit)
         left = deadline - loop.time()
-        if found or is_final or left <= 0:
+        if found or is_final or left <= 0 or call.source.is_stopping():
             break
         await call.news.wait(mark, timeout_s=left)
     return answer(
@@ -137,7 +137,7 @@ async def _events(call: Call, after: int) -> AsyncIterator[str]:
             yield f"id: {event.id}\nevent: {event.kind}\ndata: {data}\n\n"
             after = event.id
         left = deadline - loop.time()
-        if left <= 0 or (is_final and not found):
+        if left <= 0 or (is_final and not found) or call.source.is_stopping():
             return
         if not found:
             await call.news.wait(mark, timeout_s=min(left, _REMARK_S))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import time
 import urllib.error
@@ -164,6 +165,7 @@ def serving_api(
         storage=storage,
         repositories=REPOSITORIES,
         clock=clock,
+        is_stopping=lambda: False,
         patience_s=0.2,
     )
     app = Starlette(routes=[make_api(source)])
@@ -175,3 +177,29 @@ def serving_api(
         if ledger is not None:
             api.token = api.make_token("admin")
         yield api
+
+
+@contextlib.contextmanager
+def stream(
+    api: Api, run_id: str, headers: Mapping[str, str] | None = None
+) -> Iterator[http.client.HTTPResponse]:
+    """The answer to somebody who accepts an event stream."""
+    connection = http.client.HTTPConnection(urlsplit(api.address).netloc, timeout=60)
+    sent = {"Authorization": f"Bearer {api.token}", "Accept": "text/event-stream", **(headers or {})}
+    with contextlib.closing(connection):
+        connection.request("GET", f"/api/v1/runs/{run_id}/events", headers=sent)
+        with connection.getresponse() as response:
+            yield response
+
+
+def next_event(response: http.client.HTTPResponse) -> dict[str, str]:
+    """The fields of the next event that a browser would give out."""
+    fields: dict[str, str] = {}
+    while True:
+        line = response.readline().decode()
+        assert line, "the stream has ended"
+        if line != "\n":
+            name, _, value = line.rstrip("\n").partition(": ")
+            fields[name] = value
+        elif "id" in fields:
+            return fields

@@ -6,18 +6,16 @@ Every answer of every test is held against the OpenAPI document, by `calling.Api
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import threading
 import time
-from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import pytest
 
 from integration.daemon.serving import wait_until
-from integration.web.calling import DOCUMENT, REPOSITORIES, Answer, Api, serving_api
+from integration.web.calling import DOCUMENT, REPOSITORIES, Answer, Api, next_event, serving_api, stream
 from unit.ledger.ledger_values import new_run
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.records import EventDraft, JobUpdate, NewJob, RunUpdate
@@ -258,32 +256,6 @@ def test_a_long_poll_without_news_ends_with_nothing(ledger: Ledger, api: Api) ->
     cursor = api.get(f"/runs/{run_id}/events").json["next"]
     page = api.get(f"/runs/{run_id}/events?after={cursor}&wait_s=0.1").json
     assert page == {"events": [], "next": cursor, "is_final": False}
-
-
-@contextlib.contextmanager
-def stream(
-    api: Api, run_id: str, headers: Mapping[str, str] | None = None
-) -> Iterator[http.client.HTTPResponse]:
-    """The answer to somebody who accepts an event stream."""
-    connection = http.client.HTTPConnection(urlsplit(api.address).netloc, timeout=60)
-    sent = {"Authorization": f"Bearer {api.token}", "Accept": "text/event-stream", **(headers or {})}
-    with contextlib.closing(connection):
-        connection.request("GET", f"/api/v1/runs/{run_id}/events", headers=sent)
-        with connection.getresponse() as response:
-            yield response
-
-
-def next_event(response: http.client.HTTPResponse) -> dict[str, str]:
-    """The fields of the next event that a browser would give out."""
-    fields: dict[str, str] = {}
-    while True:
-        line = response.readline().decode()
-        assert line, "the stream has ended"
-        if line != "\n":
-            name, _, value = line.rstrip("\n").partition(": ")
-            fields[name] = value
-        elif "id" in fields:
-            return fields
 
 
 def test_a_stream_tells_events_as_they_happen_and_ends_with_the_run(ledger: Ledger, api: Api) -> None:

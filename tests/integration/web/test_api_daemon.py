@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from integration.daemon.serving import Repository, Serving, wait_until
-from integration.web.calling import Api
+from integration.web.calling import Api, next_event, stream
 from windlass_runner.daemon.rerun import plan_rerun
 from windlass_runner.ledger.ledger import Ledger
 
@@ -156,3 +156,13 @@ def test_a_start_that_was_written_down_but_not_answered_is_answered_with_its_run
     api.address = serving.address
     wait_until(lambda: api.get(f"/requests/{request}").status == 201, what="the answer")
     assert api.get(f"/requests/{request}").json["id"] == written
+
+
+def test_who_follows_does_not_keep_a_daemon_from_stopping(api: Api, serving: Serving) -> None:
+    run_id = start(api, "hold")
+    wait_for_line(api, run_id, "hold")
+    with stream(api, run_id) as response:
+        assert next_event(response)["event"] == "run.created"
+        assert serving.stop() == 0
+        response.read()
+    assert [entry for entry in serving.log() if entry["level"] == "error"] == []
