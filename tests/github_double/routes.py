@@ -524,7 +524,7 @@ def _check_run(call: Call, run: CheckRun) -> Json:
         "check-run",
         id=run.id,
         url=url,
-        app=_app(call),
+        app=_app(call) if call.world.tells_app else None,
         check_suite={"id": run.suite_id},
         started_at=run.fields.get("started_at"),
         completed_at=run.fields.get("completed_at"),

@@ -147,6 +147,7 @@ class World:
     app_id: int = 4711
     app: App = field(default_factory=App)
     settles_after_s: float = 0.0
+    tells_app: bool = True
     hourly_limit: int = 5_000
     calls: int = 0
     """Of this hour."""

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from base64 import b64decode
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from github_double.server import GitHubDouble
+from github_double.server import Fault, GitHubDouble
 from github_double.world import Repository
 from integration.daemon.git_http import git_over_http
 from integration.daemon.serving import git
-from integration.forges.posting import app_account
+from integration.forges.posting import app_account, check, shown, status
 from windlass_registry.errors import OperatorError
 from windlass_runner.forges.git import Git
 from windlass_runner.forges.github.forge import Account, GitHub, HostedRepository
@@ -68,6 +70,22 @@ def test_an_installations_token_opens_the_repository(tmp_path: Path, hub: GitHub
     stored = "".join(path.read_text(errors="replace") for path in mirror.rglob("*") if path.is_file())
     assert not any(token in arguments.read_text() + stored for token in tokens)
     assert "Authorization" not in arguments.read_text()
+
+
+def test_git_does_not_wait_for_a_post_that_hangs(hub: GitHubDouble, repository: Repository) -> None:
+    url, release = "http://127.0.0.1/acme/digits", threading.Event()
+    hosted = HostedRepository(url=url, name="acme/digits", account=app_account(hub))
+    forge = GitHub([hosted], clock=hub.world.clock, wait=hub.world.clock.wait)
+    forge.post(status(check("queued"), url=url))
+    hub.plan(Fault(method="PATCH", path="/check-runs/", holds=release))
+    with ThreadPoolExecutor(2) as threads:
+        posted = threads.submit(forge.post, status(check("success"), url=url))
+        authorized = threads.submit(forge.git_authorization, url)
+        assert authorized.result(timeout=10) is not None
+        assert not posted.done()
+        release.set()
+        posted.result(timeout=60)
+    assert shown(repository) == {"ci": ("completed", "success")}
 
 
 def test_a_personal_token_does_too(tmp_path: Path, hub: GitHubDouble, address: str) -> None:

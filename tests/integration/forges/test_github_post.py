@@ -13,7 +13,6 @@ from github_double.world import Clock, Repository
 from integration.forges.posting import (
     OTHER,
     SHA,
-    URL,
     app_account,
     check,
     open_forge,
@@ -138,6 +137,13 @@ def test_another_apps_check_of_the_same_name_is_left_alone(hub: GitHubDouble, re
     open_forge(hub).post(status(check("success")))
     assert theirs.state == RUNNING
     assert [run.state for run in repository.runs_of(SHA)] == [RUNNING, SUCCESS]
+
+
+def test_a_check_run_whose_app_is_not_told_is_found_again(hub: GitHubDouble, repository: Repository) -> None:
+    open_forge(hub).post(status(check()))
+    hub.world.tells_app = False
+    open_forge(hub).post(status(check("success")))
+    assert [run.state for run in repository.runs_of(SHA)] == [SUCCESS]
 
 
 def test_a_write_whose_answer_is_lost_is_not_done_twice(hub: GitHubDouble, repository: Repository) -> None:

@@ -5,6 +5,7 @@ https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-githu
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
@@ -50,17 +51,19 @@ class AppKey:
     def __init__(self, name: str, app_id: int, read_key: Callable[[], str | None]) -> None:
         self.name = name
         self._app_id = app_id
+        self._lock = threading.Lock()
         self._read_key = read_key
         self._token = ""
         self._ends_at = float("-inf")
 
     def token(self, now: float) -> str:
         """See `Bearer`. Raises OperatorError where the key is not one."""
-        if not now < self._ends_at - _BEHIND_S <= now + _JWT_LIFE_S:
-            self._ends_at = now + _JWT_LIFE_S
-            claims = {"iat": int(now) - _BEHIND_S, "exp": int(self._ends_at), "iss": str(self._app_id)}
-            self._token = self._sign(claims)
-        return self._token
+        with self._lock:
+            if not now < self._ends_at - _BEHIND_S <= now + _JWT_LIFE_S:
+                ends_at = now + _JWT_LIFE_S
+                claims = {"iat": int(now) - _BEHIND_S, "exp": int(ends_at), "iss": str(self._app_id)}
+                self._token, self._ends_at = self._sign(claims), ends_at
+            return self._token
 
     def renew(self) -> bool:
         """GitHub's time is known better after its refusal, and the key may have been replaced."""
@@ -88,15 +91,17 @@ class InstallationToken:
     def __init__(self, name: str, *, app: Client, installation: int) -> None:
         self.name = name
         self._app = app
+        self._lock = threading.Lock()
         self._installation = installation
         self._token = ""
         self._ends_at = float("-inf")
 
     def token(self, now: float) -> str:
         """See `Bearer`. Renewed ahead of its end."""
-        if not now < self._ends_at - _AHEAD_S:
-            self._token, self._ends_at = self._fetch()
-        return self._token
+        with self._lock:
+            if not now < self._ends_at - _AHEAD_S:
+                self._token, self._ends_at = self._fetch()
+            return self._token
 
     def renew(self) -> bool:
         """There is always another one, unless the App is gone from there."""

@@ -83,13 +83,18 @@ class CheckRuns:
             path = f"/repos/{repository}/commits/{sha}/check-runs"
             query = {"filter": "all", "app_id": self._app_id}
             runs = list(client.pages(path, query=query, items="check_runs"))
-            own = [run for run in runs if (run.get("app") or {}).get("id") == self._app_id]
+            own = [run for run in runs if self._is_ours(run)]
             known = {run["name"]: _found(run) for run in sorted(own, key=lambda run: run["id"])}
             self._commits[sha] = known
             if len(self._commits) > _MOST_COMMITS:
                 self._commits.popitem(last=False)
         self._commits.move_to_end(sha)
         return known
+
+    def _is_ours(self, run: dict[str, Any]) -> bool:
+        """GitHub may leave out the App; the `external_id` of a run of ours decides then."""
+        app = run.get("app")
+        return app is None or app.get("id") == self._app_id
 
     def _post_check(
         self, client: Client, repository: str, sha: str, check: Check, known: dict[str, _Posted]

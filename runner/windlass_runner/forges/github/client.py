@@ -44,7 +44,7 @@ class CommitUnknown(OperatorError):
 
 
 class Bearer(Protocol):
-    """Who we are to GitHub."""
+    """Who we are to GitHub. Safe to use from several threads."""
 
     name: str
 
@@ -108,16 +108,17 @@ class Client:
             NotYet: the pace does not allow it for a while.
             Moved: the repository has another name.
         """
-        with self._lock:
-            pause_s = self._pacer.wait_s(self._clock(), is_urgent=is_urgent)
+        while True:
+            with self._lock:
+                pause_s = self._pacer.wait_s(self._clock(), is_urgent=is_urgent)
+                if not pause_s:
+                    try:
+                        return self._exchange(method, path, body=body)
+                    finally:
+                        self._pacer.note_write(self._clock())
             if pause_s > _LONGEST_WAIT_S:
                 raise NotYet("GitHub's limits ask for patience", retry_after_s=min(pause_s, _PUT_OFF_S))
-            if pause_s:
-                self._wait(pause_s)
-            try:
-                return self._exchange(method, path, body=body)
-            finally:
-                self._pacer.note_write(self._clock())
+            self._wait(pause_s)
 
     def pages(self, path: str, *, query: Mapping[str, Any], items: str | None = None) -> Iterator[Json]:
         """The members of a list, page after page. `items`: under which key they stand."""
@@ -131,9 +132,8 @@ class Client:
                 return
 
     def token(self) -> str:
-        """The bearer's token as it is good now."""
-        with self._lock:
-            return self._bearer.token(self._clock() + self._skew_s)
+        """The bearer's token as it is good now. Waits for no request but those that get one."""
+        return self._bearer.token(self._clock() + self._skew_s)
 
     @property
     def skew_s(self) -> float:
