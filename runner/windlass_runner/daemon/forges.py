@@ -110,8 +110,8 @@ def _required(credentials: Credentials, environ: Mapping[str, str]) -> Callable[
 
     def token() -> str:
         found = read()
-        if not found:
-            raise OperatorError(f"there is no token in {credentials.token}", remedy="put it there")
+        if not found or not (found.isascii() and found.isprintable()):
+            raise OperatorError(f"there is no token in {credentials.token}", remedy="put it there, alone")
         return found
 
     return token

@@ -76,12 +76,13 @@ class JsonApi:
             answer = self._pool.request(
                 method, self.url + target, body=body, headers=headers, redirect=False, preload_content=False
             )
-            try:
-                content = answer.read(MOST_BYTES + 1, decode_content=True)
-            finally:
-                answer.release_conn()
+            content = answer.read(MOST_BYTES + 1, decode_content=True)
+            if len(content) > MOST_BYTES:
+                answer.close()  # with what is unread the connection is of no more use
+            answer.release_conn()
         except HTTPError as error:
-            raise UpstreamError(f"{self._host} does not answer: {error}") from error
+            why = str(error)
+            raise UpstreamError(f"{self._host} does not answer: {why.partition('): ')[2] or why}") from error
         if answer.status // 100 != 2:
             self._refuse(answer.status, answer.headers, _reason(content), f"{method} {target}")
         return self._value(content, f"{method} {target}")
