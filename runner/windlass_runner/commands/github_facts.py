@@ -90,10 +90,10 @@ def fetch_app(client: Client, *, web_url: str, installed: Callable[[int], Client
     Raises:
         UpstreamError, OperatorError
     """
-    told = client.request("GET", "/app")
-    deliveries = _fetch_deliveries(client)
-    failed = tuple(_failed(deliveries))
     try:
+        told = client.request("GET", "/app")
+        deliveries = _fetch_deliveries(client)
+        failed = tuple(_failed(deliveries))
         owner = told["owner"]
         is_person = owner.get("type") == "User"
         settings = "settings/apps" if is_person else f"organizations/{owner['login']}/settings/apps"
@@ -112,7 +112,7 @@ def fetch_app(client: Client, *, web_url: str, installed: Callable[[int], Client
             skew_s=client.skew_s,
         )
     except (KeyError, TypeError, AttributeError) as error:
-        raise UpstreamError("GitHub's answer tells of no App") from error
+        raise UpstreamError(f"what answers is not as GitHub describes itself: {error!r}") from error
 
 
 def fetch_installations(client: Client, installed: Callable[[int], Client]) -> Iterator[Installation]:
@@ -138,17 +138,22 @@ def _fetch_repositories(client: Client) -> Iterator[str]:
 
 
 def fetch_person(client: Client, repositories: Collection[str]) -> Person:
-    """Whose token it is, and what it reaches of the named repositories."""
-    told = client.request("GET", "/user")
-    scopes = client.scopes
-    reachable = {name: _may_write(client, name) for name in repositories}
-    return Person(
-        login=str(told.get("login")),
-        scopes=scopes,
-        rate=_fetch_rate(client),
-        skew_s=client.skew_s,
-        reachable=reachable,
-    )
+    """Whose token it is, and what it reaches of the named repositories.
+
+    Raises:
+        UpstreamError, OperatorError
+    """
+    try:
+        login = client.request("GET", "/user")["login"]
+        return Person(
+            login=login,
+            scopes=client.scopes,
+            rate=_fetch_rate(client),
+            skew_s=client.skew_s,
+            reachable={name: _may_write(client, name) for name in repositories},
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UpstreamError(f"what answers is not as GitHub describes itself: {error!r}") from error
 
 
 def _may_write(client: Client, repository: str) -> bool:

@@ -1,4 +1,7 @@
-"""What is missing at GitHub, and who can mend it how. Pure: facts and settings to checks."""
+"""What is missing at GitHub, and who can mend it how. Pure: facts and settings to checks.
+
+Names and texts of strangers stand in them as they came.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,6 @@ from urllib.parse import urlsplit
 
 from windlass_runner.commands.checks import Check
 from windlass_runner.commands.github_facts import App, Installation, Person, RateLimit
-from windlass_runner.commands.paint import tame
 from windlass_runner.forges.github.app_manifest import (
     HOOK_PATH,
     installation_address,
@@ -55,11 +57,11 @@ def _judge_hook(app: App, *, address: str | None, has_secret: bool) -> Check:
         remedy = None
         if app.hook_url is None or app.hook_url.startswith("https://example.org/"):
             return _ok("webhook", text)
-        remedy = f"set [server] url to what leads to the daemon, if {tame(app.hook_url)} does"
+        remedy = f"set [server] url to what leads to the daemon, if {app.hook_url} does"
         return Check(name="webhook", state="warn", text=text, remedy=remedy)
     wanted = address.rstrip("/") + HOOK_PATH
     if app.hook_url != wanted:
-        text = f"webhooks go to {tame(app.hook_url or 'nobody')}, not to {wanted}"
+        text = f"webhooks go to {app.hook_url or 'nobody'}, not to {wanted}"
         return _fail("webhook", text, _set_at(app, ""))
     if not has_secret:
         return _fail("webhook", "the daemon has no webhook_secret and refuses all", "set `webhook_secret`")
@@ -75,9 +77,9 @@ def _judge_deliveries(app: App) -> Check:
     many = "delivery" if len(app.failed) == 1 else "deliveries"
     text = f"{len(app.failed)} {many} failed, last {last.event} at {last.delivered_at}: {code}{last.status}"
     if app.is_heard:
-        return _ok("deliveries", tame(f"{text}; newer ones went through"))
+        return _ok("deliveries", f"{text}; newer ones went through")
     remedy = "see that the daemon runs and is reached from outside; it fetches what it missed"
-    return Check(name="deliveries", state="warn", text=tame(text), remedy=remedy)
+    return Check(name="deliveries", state="warn", text=text, remedy=remedy)
 
 
 def _judge_installations(app: App, asked: Collection[str]) -> Iterator[Check]:
@@ -108,7 +110,7 @@ def _judge_repositories(app: App, repositories: Collection[str]) -> Iterator[Che
 
 def judge_person(person: Person) -> Iterator[Check]:
     """A person's token, in place of an App."""
-    text = f"token of {tame(person.login)}: commit statuses stand in for checks"
+    text = f"token of {person.login}: commit statuses stand in for checks"
     remedy = "'windlass github setup' makes an App, which can make checks"
     yield Check(name="token", state="warn", text=text, remedy=remedy)
     yield judge_clock(person.skew_s)

@@ -16,6 +16,7 @@ from windlass_runner.commands.doctor import check_line
 from windlass_runner.commands.github_facts import App, Person, fetch_app, fetch_person
 from windlass_runner.commands.github_judgement import judge_app, judge_person
 from windlass_runner.commands.invocation import Invocation
+from windlass_runner.commands.paint import tame
 from windlass_runner.daemon.secret_sources import SecretSource
 from windlass_runner.daemon.settings import Settings
 from windlass_runner.forges.github.app_manifest import API_URL, web_address
@@ -141,24 +142,29 @@ def inspect_account(account: Account, place: Place) -> Report:
             facts = fetch_person(_client(account, bearer), place.repositories)
             checks = judge_person(facts)
     except WindlassError as error:
-        return Report(
-            name=account.name, facts=None, checks=(failed("github", error),), exit_code=error.exit_code
-        )
-    found = tuple(checks)
+        check = _tamed(failed("github", error))
+        return Report(name=account.name, facts=None, checks=(check,), exit_code=error.exit_code)
+    found = tuple(map(_tamed, checks))
     code = OperatorError.exit_code if any(check.state == "fail" for check in found) else 0
     return Report(name=account.name, facts=facts, checks=found, exit_code=code)
 
 
 def summary(report: Report) -> Check:
     """All of a report in one line: what is worst in it, or what it reaches."""
+    whose = f"{report.name}: " if report.facts is not None else ""  # else the text says it
     for state in ("fail", "warn"):
         worst = [check for check in report.checks if check.state == state]
         if worst:
             more = f" (and {len(worst) - 1} more: 'windlass github status')" if len(worst) > 1 else ""
-            return replace(worst[0], name="github", text=f"{report.name}: {worst[0].text}{more}")
+            return replace(worst[0], name="github", text=f"{whose}{worst[0].text}{more}")
     count = len(report.reached)
-    text = f"{report.name}: nothing is missing; {count} {'repository' if count == 1 else 'repositories'}"
+    text = f"{whose}nothing is missing; {count} {'repository' if count == 1 else 'repositories'}"
     return Check(name="github", state="ok", text=text)
+
+
+def _tamed(check: Check) -> Check:
+    """For terminals: GitHub's answers quote what strangers wrote."""
+    return replace(check, text=tame(check.text), remedy=tame(check.remedy) if check.remedy else None)
 
 
 def open_app(account: Account) -> Client:

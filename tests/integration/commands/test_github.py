@@ -423,11 +423,30 @@ def test_a_clock_that_differs_and_a_limit_that_is_near_are_worth_a_word(
     assert "0 of 2 requests left" in found["limit"]["text"]
 
 
-def test_a_github_that_is_away_is_not_the_owners_fault(watched: Project, hub: GitHubDouble) -> None:
-    hub.plan(Fault(path="^/app$", status=502, times=9))
+@pytest.mark.parametrize(
+    ("path", "status", "said"),
+    [
+        ("^/app$", 502, "502"),
+        ("^/app$", 200, "not as GitHub describes itself"),
+        ("^/app/hook/deliveries", 200, "not as GitHub describes itself"),
+        ("^/installation/repositories", 200, "not GitHub's API"),
+        ("^/rate_limit", 200, "not as GitHub describes itself"),
+    ],
+)
+def test_a_github_that_is_away_or_something_else_is_not_the_owners_fault(
+    watched: Project, hub: GitHubDouble, path: str, status: int, said: str
+) -> None:
+    hub.plan(Fault(path=path, status=status, times=9))
     code, found = status_of(watched)
     assert code == 4
-    assert "502" in found["github"]["text"]
+    assert said in found["github"]["text"]
+
+
+def test_a_github_without_webhooks_and_limits_lacks_nothing_else(watched: Project, hub: GitHubDouble) -> None:
+    hub.plan(Fault(path="/hook/|^/rate_limit", status=404, times=9))
+    code, found = status_of(watched)
+    assert (code, list(found)) == (3, ["webhook"])
+    assert "webhooks go to nobody" in found["webhook"]["text"]
 
 
 def test_a_key_of_another_app_is_the_owners(watched: Project, hub: GitHubDouble) -> None:
@@ -463,6 +482,15 @@ def test_with_a_persons_token_statuses_stand_in_for_checks(
     assert found.keys() == said.keys()
     for name, text in said.items():
         assert text in found[name]["text"]
+
+
+def test_names_of_strangers_steer_no_terminal(watched: Project, hub: GitHubDouble) -> None:
+    hub.world.app.name = "CI\x1b[2J"
+    hub.world.app.hook_url = "https://x.example/\x07\nok"
+    answer = watched.windlass("github", "status", SECRET="s")
+    assert "app          CI (number" in answer.out
+    assert not re.search(r"[^\n -~✓✗→]", answer.out.replace("\ufffd", ""))
+    assert not re.search(r"^ok", answer.out, re.MULTILINE)
 
 
 def test_settings_without_credentials_lead_to_the_setup(project: Project) -> None:
