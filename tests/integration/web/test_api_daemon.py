@@ -166,3 +166,7 @@ def test_who_follows_does_not_keep_a_daemon_from_stopping(api: Api, serving: Ser
         assert serving.stop() == 0
         response.read()
     assert [entry for entry in serving.log() if entry["level"] == "error"] == []
+    serving.start()
+    api.address = serving.address
+    api.post(f"/runs/{run_id}/cancel")
+    follow(api, run_id)
