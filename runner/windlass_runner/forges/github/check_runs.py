@@ -40,12 +40,15 @@ class _Posted:
     """A check run as we know it. `digest` is empty where it was found, not made."""
 
     id: int
-    external_id: str
     state: tuple[str, str | None]
     made_at: float = float("-inf")
     digest: str = ""
     annotations: set[Key] = field(default_factory=set)
     are_annotations_known: bool = True
+
+
+_Known = dict[tuple[str, str], _Posted]
+"""The check runs of one commit, by name and `external_id`."""
 
 
 class CheckRuns:
@@ -55,7 +58,7 @@ class CheckRuns:
         self._app_id = app_id
         self._clock = clock
         self._wait = wait
-        self._commits: OrderedDict[str, dict[str, _Posted]] = OrderedDict()
+        self._commits: OrderedDict[str, _Known] = OrderedDict()
 
     def post(self, client: Client, repository: str, status: CommitStatus) -> None:
         """Bring the commit's check runs to what `status` says; `repository` is its name at GitHub now.
@@ -76,15 +79,16 @@ class CheckRuns:
             self._commits.pop(status.sha, None)
             raise
 
-    def _known(self, client: Client, repository: str, sha: str) -> dict[str, _Posted]:
-        """What stands on the commit by name: our newest check run of each."""
+    def _known(self, client: Client, repository: str, sha: str) -> _Known:
+        """What stands on the commit of ours; the newest where there are two alike."""
         known = self._commits.get(sha)
         if known is None:
             path = f"/repos/{repository}/commits/{sha}/check-runs"
             query = {"filter": "all", "app_id": self._app_id}
             runs = list(client.pages(path, query=query, items="check_runs"))
             own = [run for run in runs if self._is_ours(run)]
-            known = {run["name"]: _found(run) for run in sorted(own, key=lambda run: run["id"])}
+            oldest_first = sorted(own, key=_id)
+            known = {(run["name"], run.get("external_id") or ""): _found(run) for run in oldest_first}
             self._commits[sha] = known
             if len(self._commits) > _MOST_COMMITS:
                 self._commits.popitem(last=False)
@@ -96,15 +100,13 @@ class CheckRuns:
         app = run.get("app")
         return app is None or app.get("id") == self._app_id
 
-    def _post_check(
-        self, client: Client, repository: str, sha: str, check: Check, known: dict[str, _Posted]
-    ) -> None:
+    def _post_check(self, client: Client, repository: str, sha: str, check: Check, known: _Known) -> None:
         body = to_body(check)
         is_urgent = _is_urgent(check, known)
-        posted = known.get(check.name)
-        if posted is None or posted.external_id != check.external_id:
+        posted = known.get((check.name, check.external_id))
+        if posted is None:
             posted, rest = self._create(client, repository, sha, check, body)
-            known[check.name] = posted
+            known[check.name, check.external_id] = posted
         else:
             rest = self._missing_annotations(client, repository, posted, check)
         path = f"/repos/{repository}/check-runs/{posted.id}"
@@ -124,7 +126,6 @@ class CheckRuns:
         found = client.write("POST", f"/repos/{repository}/check-runs", whole)
         posted = _Posted(
             id=_id(found),
-            external_id=check.external_id,
             state=github_state(check.state),
             made_at=self._clock(),
             digest=digest(body),
@@ -157,12 +158,10 @@ class CheckRuns:
         return [body for body in _distinct(check) if annotation_key(body) not in posted.annotations]
 
 
-def _is_urgent(check: Check, known: dict[str, _Posted]) -> bool:
+def _is_urgent(check: Check, known: _Known) -> bool:
     """Whether it begins or ends something, or tells how it ended; else it only tells of progress."""
-    posted, state = known.get(check.name), github_state(check.state)
-    if posted is None or posted.external_id != check.external_id:
-        return True
-    return posted.state != state or state[1] is not None
+    posted, state = known.get((check.name, check.external_id)), github_state(check.state)
+    return posted is None or posted.state != state or state[1] is not None
 
 
 def _distinct(check: Check) -> list[Body]:
@@ -179,7 +178,6 @@ def _found(run: dict[str, Any]) -> _Posted:
     has_annotations = bool((run.get("output") or {}).get("annotations_count"))
     return _Posted(
         id=_id(run),
-        external_id=run.get("external_id") or "",
         state=(run.get("status", ""), run.get("conclusion")),
         are_annotations_known=not has_annotations,
     )
