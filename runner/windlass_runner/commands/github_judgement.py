@@ -26,10 +26,12 @@ _FEW: Final = 0.1
 
 
 def judge_app(
-    app: App, *, repositories: Collection[str], address: str | None, has_secret: bool
+    app: App, *, repositories: Collection[str] | None, address: str | None, has_secret: bool
 ) -> Iterator[Check]:
-    """An App, for a daemon that watches these repositories (`owner/name`). `address`: how others reach it;
-    `has_secret`: whether it can tell GitHub's webhooks from others'."""
+    """An App, for a daemon that watches these repositories (`owner/name`; None: not known yet).
+
+    `address`: how others reach it; `has_secret`: whether it can tell GitHub's webhooks from others'.
+    """
     yield _ok("app", f"{app.name} (number {app.id}, of {app.owner})")
     yield judge_clock(app.skew_s)
     asked = missing_permissions(app.permissions)
@@ -48,7 +50,8 @@ def judge_app(
     if app.hook_url is not None and app.failed:
         yield _judge_deliveries(app)
     yield from _judge_installations(app, asked)
-    yield from _judge_repositories(app, repositories)
+    if repositories is not None:
+        yield from _judge_repositories(app, repositories)
 
 
 def _judge_hook(app: App, *, address: str | None, has_secret: bool) -> Check:
@@ -103,6 +106,9 @@ def _judge_installation(each: Installation, asked: Collection[str]) -> Check:
 
 def _judge_repositories(app: App, repositories: Collection[str]) -> Iterator[Check]:
     reached = {name.lower() for each in app.installations for name in each.repositories}
+    if reached and not repositories:
+        text, remedy = "the settings watch none of them", "add a [[repository]] with these credentials"
+        yield Check(name="repository", state="warn", text=text, remedy=remedy)
     for name in repositories:
         if name.lower() not in reached:
             yield _fail("repository", f"{name}: the App does not reach it", _install(app))

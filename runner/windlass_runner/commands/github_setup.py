@@ -113,9 +113,13 @@ def set_up(arguments: Namespace, invocation: Invocation) -> int:
     if not arguments.no_wait:
         invocation.say("waiting until it is (Ctrl-C: later; 'windlass github status' tells what is missing)")
         _await_installation(account, limit_s=arguments.timeout)
-    report = inspect_account(
-        account, Place(web_url=wish.web_url, address=wish.address, has_secret=bool(app.webhook_secret))
+    place = Place(
+        web_url=wish.web_url,
+        address=wish.address,
+        has_secret=bool(app.webhook_secret),
+        repositories=None,
     )
+    report = inspect_account(account, place)
     _put(list(_repositories(report, wish)), wish, arguments, invocation)
     print_checks(report, invocation, invocation.err)
     return report.exit_code

@@ -28,12 +28,13 @@ from windlass_runner.forges.github.forge import Account
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """What the daemon is to one GitHub: where people see that, how it reaches the daemon (None: it does
-    not), whether the daemon can tell its webhooks from others', and what it watches (`owner/name`)."""
+    not), whether the daemon can tell its webhooks from others', and what it watches (`owner/name`; None: that
+    is not known yet)."""
 
     web_url: str
     address: str | None
     has_secret: bool
-    repositories: tuple[str, ...] = ()
+    repositories: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +140,7 @@ def inspect_account(account: Account, place: Place) -> Report:
             )
         else:
             bearer = PersonalToken(account.name, account.read_token or _nothing)
-            facts = fetch_person(_client(account, bearer), place.repositories)
+            facts = fetch_person(_client(account, bearer), place.repositories or ())
             checks = judge_person(facts)
     except WindlassError as error:
         check = _tamed(failed("github", error))

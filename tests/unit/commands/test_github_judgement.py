@@ -43,7 +43,7 @@ def app(*names: str, **changes: Any) -> App:
 
 def judged(found: App, *, address: str | None = "https://ci.example.org") -> dict[str, Check]:
     return {
-        check.name: check for check in judge_app(found, repositories=(), address=address, has_secret=True)
+        check.name: check for check in judge_app(found, repositories=None, address=address, has_secret=True)
     }
 
 
@@ -71,6 +71,19 @@ def test_where_webhooks_go_is_held_against_where_the_daemon_is(
 def test_many_repositories_are_counted() -> None:
     names = [f"acme/r{number}" for number in range(8)]
     assert judged(app(*names))["installation"].text.endswith("acme/r4 and 3 more")
+
+
+@pytest.mark.parametrize(
+    ("watched", "said"),
+    [
+        ((), ["the settings watch none of them"]),
+        (("Acme/One",), []),
+        (("acme/one", "acme/two"), ["acme/two: the App does not reach it"]),
+    ],
+)
+def test_what_is_watched_is_held_against_what_is_reached(watched: tuple[str, ...], said: list[str]) -> None:
+    found = judge_app(app("acme/one"), repositories=watched, address=None, has_secret=True)
+    assert [check.text for check in found if check.name == "repository"] == said
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def make_manifest(*, name: str, address: str | None, return_to: str) -> dict[str
     return {
         "name": name,
         "url": address or _NOWHERE,
-        "description": "Runs this organization's workflows on its own machines.",
+        "description": "Runs the workflows of repositories on their owner's machines.",
         "hook_attributes": hook,
         "redirect_url": return_to,
         "public": False,
