@@ -33,7 +33,7 @@ class Forges:
     """The forges of all watched repositories, by their addresses. Safe to use from several threads."""
 
     def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
-        self._per_job = {found.url for found in settings.repositories if found.checks_per == "job"}
+        self._settings = {found.url: found for found in settings.repositories}
         self._github = _open_github(settings, environ)
         self._hosted: dict[str, Hosted] = dict(_open_others(settings, environ))
         if self._github is not None:
@@ -48,7 +48,10 @@ class Forges:
         """What the repository's forge shows of a commit beside the note; None: only the note."""
         if repository not in self._hosted:
             return None
-        return ChecksShown(storage=storage, each_job=repository in self._per_job)
+        found = self._settings[repository]
+        return ChecksShown(
+            storage=storage, each_job=found.checks_per == "job", skipped_passes=found.skipped == "success"
+        )
 
     def asked(self, repository: str) -> Asked:
         """Who knows the people and pull requests of a repository. Raises OperatorError: nobody does."""

@@ -32,6 +32,7 @@ _HOSTED_NAMES: Final = {
 """How a repository is named on forges that have one of their own."""
 _TITLES: Final = {"github": "GitHub", "gitea": "Gitea", "gitlab": "GitLab"}
 _CHECKS_PER: Final = ("workflow", "job")
+_SKIPPED: Final = ("skipped", "success")
 _ENGINES: Final = ("docker", "process")
 _DOCKER_SCHEMES: Final = ("unix://", "tcp://", "ssh://", "http://", "https://", "npipe://")
 
@@ -66,6 +67,8 @@ class RepositorySettings:
     webhook_secret: SecretSource | None = None
     checks_per: str = "workflow"
     """Whether a forge shows a check for each `workflow` alone, or beside it one for each `job`."""
+    skipped: str = "skipped"
+    """How the check of a workflow that path filters keep from running is concluded: `skipped` or `success`."""
     run_existing: bool = False
     """Whether what stands on the branches when the repository is first seen is run."""
 
@@ -235,6 +238,7 @@ def _repository(
     account = section.text("credentials")
     secret = read_secret_source(section, "webhook_secret", folder)
     checks_per = section.choice("checks_per", _CHECKS_PER)
+    skipped = section.choice("skipped", _SKIPPED)
     run_existing = section.flag("run_existing")
     section.finish()
     if url is None:
@@ -258,6 +262,7 @@ def _repository(
         credentials=account,
         webhook_secret=secret or (found.webhook_secret if found is not None else None),
         checks_per=checks_per or "workflow",
+        skipped=skipped or "skipped",
         run_existing=bool(run_existing),
     )
 

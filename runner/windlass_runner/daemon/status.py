@@ -19,10 +19,12 @@ Link = Callable[[str], str | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChecksShown:
-    """For forges that show checks: where the logs lie, and whether each job has a check of its own."""
+    """For forges that show checks: where the logs lie, whether each job has a check of its own, and whether
+    that of a workflow which path filters kept from running says that it succeeded."""
 
     storage: Storage
     each_job: bool = False
+    skipped_passes: bool = False
 
 
 def compose_status(
@@ -40,7 +42,12 @@ def compose_status(
     if checks is None:
         return CommitStatus(repository=repository, sha=sha, checks=(), note=note)
     evidence = [read_evidence(ledger, checks.storage, run) for run in newest.values()]
-    shown = to_checks(list(zip(reports, evidence, strict=True)), at=at, each_job=checks.each_job)
+    shown = to_checks(
+        list(zip(reports, evidence, strict=True)),
+        at=at,
+        each_job=checks.each_job,
+        skipped_passes=checks.skipped_passes,
+    )
     return CommitStatus(repository=repository, sha=sha, checks=shown, note=note)
 
 

@@ -45,10 +45,24 @@ class _Named:
 
 
 def to_checks(
-    runs: Sequence[tuple[RunReport, Evidence]], *, at: float, each_job: bool = False
+    runs: Sequence[tuple[RunReport, Evidence]],
+    *,
+    at: float,
+    each_job: bool = False,
+    skipped_passes: bool = False,
 ) -> tuple[Check, ...]:
-    """The checks of a commit: of each workflow its newest run, as it stands at that time."""
+    """The checks of a commit: of each workflow its newest run, as it stands at that time.
+
+    `skipped_passes`: a workflow that did not run at all, because of its path filters, is concluded as a
+    success, for forges that let nobody merge without one.
+    """
     named = [one for run, evidence in runs for one in _checks(run, evidence, at=at, each_job=each_job)]
+    if skipped_passes:
+        unneeded = {run.path for run, _ in runs if run.state == "skipped" and not run.jobs}
+        named = [
+            replace(one, check=replace(one.check, state="success")) if one.origin in unneeded else one
+            for one in named
+        ]
     count = Counter(one.check.name for one in named)
     return tuple(
         one.check

@@ -16,7 +16,7 @@ from github_double.server import Fault, GitHubDouble, open_double
 from github_double.world import Repository as Hosted
 from github_double.world import World, private_key, real_clock
 from integration.daemon.git_http import git_over_http
-from integration.daemon.serving import Repository, Serving, wait_until
+from integration.daemon.serving import QUICK, Repository, Serving, wait_until
 
 SUCCESS = ("completed", "success")
 TWO_JOBS = """
@@ -79,6 +79,11 @@ engine = "process"
     )
 
 
+def set_in_repository(serving: Serving, line: str) -> None:
+    settings = serving.folder / "windlass.toml"
+    settings.write_text(settings.read_text().replace("poll_s", f"{line}\npoll_s"))
+
+
 def states(hosted: Hosted, sha: str) -> dict[str, tuple[str, str | None]]:
     return {run.fields["name"]: run.state for run in hosted.runs_of(sha)}
 
@@ -109,8 +114,7 @@ def test_a_push_becomes_a_check_run_that_concludes(
 def test_by_setting_each_job_has_a_check_too(
     on_github: Serving, hosted: Hosted, repository: Repository
 ) -> None:
-    settings = on_github.folder / "windlass.toml"
-    settings.write_text(settings.read_text().replace("poll_s", 'checks_per = "job"\npoll_s'))
+    set_in_repository(on_github, 'checks_per = "job"')
     on_github.start()
     sha = repository.commit({".windlass/workflows/ci.yaml": TWO_JOBS})
     hosted.commits.add(sha)
@@ -119,6 +123,19 @@ def test_by_setting_each_job_has_a_check_too(
     wanted = {"windlass / ci": failed, "windlass / ci / train": SUCCESS, "windlass / ci / test": failed}
     wait_for_checks(hosted, sha, wanted)
     assert len(hosted.runs_of(sha)) == 3
+
+
+def test_by_setting_a_workflow_that_its_path_filters_skip_passes(
+    on_github: Serving, hosted: Hosted, repository: Repository
+) -> None:
+    set_in_repository(on_github, 'skipped = "success"')
+    on_github.start()
+    repository.push_workflow()
+    sha = repository.push_workflow("on: {push: {paths: [src/**]}}\n" + QUICK.partition("\n")[2], name="src")
+    hosted.commits.add(sha)
+    wait_for_checks(hosted, sha, {"windlass / ci": SUCCESS, "windlass / src": SUCCESS})
+    (src,) = [run for run in hosted.runs_of(sha) if run.fields["name"] == "windlass / src"]
+    assert "skipped: push to refs/heads/main: paths [src/**] include none" in src.output["title"]
 
 
 def test_what_was_not_posted_while_github_was_down_is_posted_by_the_next_life(

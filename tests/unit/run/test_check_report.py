@@ -141,6 +141,16 @@ def test_each_job_has_a_check_of_its_own_where_that_is_set() -> None:
     assert all(one.external_id == "r1" and not one.actions for one in jobs)
 
 
+def test_a_workflow_that_no_changed_path_needs_passes_where_that_is_set() -> None:
+    unneeded = run(state="skipped", reason="paths [src/**] include none of the 1 file changed")
+    all_skipped = run(job("a", "skipped"), state="skipped", path="other.yaml", workflow="other")
+    runs = [(unneeded, Evidence()), (all_skipped, Evidence())]
+    assert [one.state for one in to_checks(runs, at=9.0)] == ["skipped", "skipped"]
+    passing, skipped = to_checks(runs, at=9.0, each_job=True, skipped_passes=True)[:2]
+    assert (passing.state, passing.title) == ("success", f"skipped: {unneeded.reason}")
+    assert (skipped.name, skipped.state) == ("windlass / other", "skipped")
+
+
 def test_checks_of_one_name_say_where_they_come_from() -> None:
     first = run(job("a", name="same"), job("b", name="same"))
     second = replace(first, path=".windlass/workflows/other.yaml", jobs=())
