@@ -68,7 +68,7 @@ class RepositorySettings:
     checks_per: str = "workflow"
     """Whether a forge shows a check for each `workflow` alone, or beside it one for each `job`."""
     skipped: str = "skipped"
-    """How the check of a workflow that path filters keep from running is concluded: `skipped` or `success`."""
+    """How the check of a workflow that path filters keep from running concludes: `skipped` or `success`."""
     run_existing: bool = False
     """Whether what stands on the branches when the repository is first seen is run."""
 
