@@ -2,14 +2,16 @@
 Used by `daemon.intake`.
 
 A fork's pull request is planned with the workflow files, own actions and lock of the branch that it wants
-to go into, and its runs wait until somebody who may write approves that commit (`daemon.approvals`). Nothing
-here keeps state: everything may be done again after a crash.
+to go into, and its runs wait until somebody who may write approves that commit (`daemon.approvals`). That a
+pull request has a new commit may be heard of in several ways, as of a push, and counts once by the same rule
+(`ledger.refs`). Nothing here keeps state: everything may be done again after a crash.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Final
 
 from windlass_runner.daemon.approvals import Approvals
 from windlass_runner.daemon.journal import Journal
@@ -19,7 +21,11 @@ from windlass_runner.forges.git import Git, default_branches
 from windlass_runner.forges.git_errors import RefRejected
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.run.workspace import Mirror
-from windlass_runner.workflow.events import Event
+from windlass_runner.workflow.events import NO_COMMIT, Event
+
+_NEW_COMMITS: Final = ("opened", "synchronize")
+"""What happens to a pull request when it has a commit that it did not have. All else may happen to it again,
+with the same commit."""
 
 
 class ForgeEvents:
@@ -33,16 +39,20 @@ class ForgeEvents:
         mirror_of: Callable[[str], Mirror],
         pushes: Pushes,
         approvals: Approvals,
+        clock: Callable[[], float],
     ) -> None:
         self._ledger = ledger
         self._git = git
         self._mirror_of = mirror_of
         self._pushes = pushes
         self._approvals = approvals
+        self._clock = clock
         self._journal = Journal("forge_events")
 
-    def take(self, event: Event, *, delivery: str) -> tuple[str, ...]:
-        """Write down the runs that an event starts; the ids of those that may begin. A delivery counts once.
+    def take(self, event: Event, *, delivery: str, observed_at: float | None = None) -> tuple[str, ...]:
+        """Write down the runs that an event starts; the ids of those that may begin. A delivery counts once,
+        and so does a commit that a pull request moved to. `observed_at`: when it was seen there, where
+        nobody told of the move.
 
         Raises:
             RefRejected: the commit is gone.
@@ -50,15 +60,14 @@ class ForgeEvents:
         """
         mirror = self._mirror_of(event.repository)
         event = self._located(event)
-        if event.kind == "pull_request" and event.action in ("closed", "synchronize"):
-            self._approvals.withdraw(event)
         if event.action == "closed":  # the branch may be gone by now, and with it the commit
+            self._approvals.withdraw(event)
             try:
                 mirror.fetch(ref=event.ref or event.sha, sha=event.sha)
             except RefRejected:
                 return ()
         mirror.fetch(ref=event.ref or event.sha, sha=event.sha)
-        return self._begin(self._completed(event, mirror), mirror, delivery=delivery)
+        return self._begin(self._completed(event, mirror), mirror, delivery=delivery, observed_at=observed_at)
 
     def start(self, event: Event, *, workflow: str, delivery: str) -> tuple[str, ...]:
         """Write down a run of one workflow for a pull request, whatever its triggers say: somebody who may
@@ -102,14 +111,21 @@ class ForgeEvents:
         paths = self._git.changed_paths(mirror.path, fork_point, event.sha) if fork_point else None
         return replace(event, head_message=message, changed_paths=paths)
 
-    def _begin(self, event: Event, mirror: Mirror, *, delivery: str) -> tuple[str, ...]:
+    def _begin(
+        self, event: Event, mirror: Mirror, *, delivery: str, observed_at: float | None
+    ) -> tuple[str, ...]:
         source = Source(mirror=mirror, objects=mirror.path)
         workflows = find_workflows(self._git, mirror.path, event.workflow_sha)
         drafts = list(self._pushes.matching(workflows, event, source))
         made: list[str] = []
         with self._ledger.transaction():
+            key: str | None = delivery
+            if event.kind == "pull_request" and event.action in _NEW_COMMITS:
+                key = self._move(event, observed_at)
+            if key is None:
+                return ()
             for draft in drafts:
-                run_id = self._pushes.create(draft, key=f"{delivery}\n{draft.run.workflow_path}")
+                run_id = self._pushes.create(draft, key=f"{key}\n{draft.run.workflow_path}")
                 if run_id is None:
                     continue
                 made.append(run_id)
@@ -125,6 +141,27 @@ class ForgeEvents:
             runs=" ".join(made),
         )
         return () if event.is_fork else tuple(made)
+
+    def _move(self, event: Event, observed_at: float | None) -> str | None:
+        """Note that a pull request has a new commit: what to call that, or None where it was known. What
+        waits on its older commits is withdrawn."""
+        refs, ref = self._ledger.refs, event.ref or ""
+        before = event.before
+        if before is None and event.action == "synchronize":  # not every forge says
+            before = refs.heads(event.repository).get(ref)
+        generation = refs.note_move(
+            event.repository,
+            ref,
+            before or NO_COMMIT,
+            event.sha,
+            observed=observed_at is not None,
+            at=self._clock() if observed_at is None else observed_at,
+        )
+        if generation is None:
+            return None
+        newest = refs.heads(event.repository)[ref]  # which this is not where it came late
+        self._approvals.withdraw(replace(event, sha=newest))
+        return "\n".join((event.repository, ref, event.sha, str(generation)))
 
 
 def _commit(refs: dict[str, str], ref: str, repository: str) -> str:

@@ -162,7 +162,7 @@ class Intake:
             }
             self._requests.put("start", payload, at=self._clock())
             return ()
-        return self._forge_events.take(event, delivery=news.id)
+        return self._forge_events.take(event, delivery=news.id, observed_at=news.observed_at)
 
     def _failures(self, repository: str) -> int:
         with self._lock:

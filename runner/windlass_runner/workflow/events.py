@@ -28,7 +28,8 @@ class Event:
     ref: str | None = None
     sha: str
     before: str | None = None
-    """For a push: the commit before it; None or zeros for a ref that is new."""
+    """For a push: the commit before it; None or zeros for a ref that is new. For a pull request with new
+    commits: the newest one before them, where the forge tells."""
     action: str | None = None
     """The activity: `opened`, `completed` …; for `workflow_run` the state word is in `conclusion`."""
     changed_paths: tuple[str, ...] | None = None

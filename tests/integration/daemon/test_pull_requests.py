@@ -126,7 +126,9 @@ def room(tmp_path: Path, repository: Repository) -> Room:
         clock=clock,
     )
     approvals = Approvals(ledger=ledger, clock=clock)
-    events = ForgeEvents(ledger=ledger, git=tool, mirror_of=mirror_of, pushes=pushes, approvals=approvals)
+    events = ForgeEvents(
+        ledger=ledger, git=tool, mirror_of=mirror_of, pushes=pushes, approvals=approvals, clock=clock
+    )
     people = People(writers={"owner"})
     room = Room(
         repository=repository,
@@ -151,6 +153,50 @@ def test_a_pull_request_of_ones_own_begins_at_once_and_once_for_a_delivery(room:
     assert [(run.id, run.state, run.sha, run.ref) for run in room.runs()] == [
         (begun, "queued", sha, "refs/pull/7/head")
     ]
+
+
+def test_a_commit_of_a_pull_request_is_run_once_however_it_is_heard_of(room: Room) -> None:
+    first = room.push({"src/a.py": "1"}, branch="refs/pull/7/head")
+    assert len(room.take(room.pull(first))) == 1
+    assert room.take(room.pull(first)) == ()  # another delivery tells the same
+    second = room.push({"src/a.py": "2"}, branch="refs/pull/7/head")
+
+    seen = room.events.take(room.pull(second, action="synchronize"), delivery="poll", observed_at=150.0)
+    told = room.take(room.pull(second, action="synchronize", before=first))
+
+    assert (len(seen), told) == (1, ())
+    assert room.take(room.pull(first)) == ()  # the first news, late
+    assert [run.sha for run in room.runs()] == [second, first]
+
+
+@pytest.mark.parametrize("tells_before", [True, False])
+def test_a_pull_request_that_moves_back_to_a_commit_runs_it_again(room: Room, tells_before: bool) -> None:
+    first = room.push({"src/a.py": "1"}, branch="refs/pull/7/head")
+    second = room.push({"src/a.py": "2"}, branch="refs/pull/7/head")
+    moves = [(None, first), (first, second), (second, first)]
+
+    for before, sha in moves:
+        action = "opened" if before is None else "synchronize"
+        room.take(room.pull(sha, action=action, before=before if tells_before else None))
+
+    assert [run.sha for run in room.runs()] == [first, second, first]
+
+
+def test_a_pull_request_that_is_opened_again_runs_again(room: Room) -> None:
+    sha = room.push({"src/a.py": "1"}, branch="refs/pull/7/head")
+    room.take(room.pull(sha))
+
+    assert len(room.take(room.pull(sha, action="reopened"))) == 1
+
+
+def test_news_that_come_late_withdraw_nothing(room: Room) -> None:
+    first = room.push({"src/a.py": "1"}, branch="refs/pull/7/head")
+    second = room.push({"src/a.py": "2"}, branch="refs/pull/7/head")
+    room.take(room.pull(second, is_fork=True, action="synchronize", before=first))
+
+    room.take(room.pull(first, is_fork=True))
+
+    assert {run.state for run in room.runs()} == {"waiting"}
 
 
 def test_a_pull_request_that_changes_no_file_of_the_filter_is_shown_as_skipped(room: Room) -> None:
@@ -202,7 +248,8 @@ def test_what_waits_is_withdrawn_when_a_commit_comes_after_it_or_the_pull_reques
 ) -> None:
     first = room.push({"src/a.py": "1"}, branch="refs/pull/7/head")
     room.take(room.pull(first, is_fork=True))
-    room.take(room.pull(first, is_fork=True, number=8))
+    git(room.repository.work, "push", "-q", str(room.repository.bare), f"{first}:refs/pull/8/head")
+    room.take(room.pull(first, is_fork=True, number=8, ref="refs/pull/8/head"))
     second = room.push({"src/a.py": "2"}, branch="refs/pull/7/head") if action == "synchronize" else first
 
     room.take(room.pull(second, is_fork=True, action=action))

@@ -130,6 +130,7 @@ def _read_pull_request(payload: Payload) -> Event:
         number=number,
         ref=f"refs/pull/{number}/head",
         sha=head.commit("sha"),
+        before=payload.commit_or_none("before"),
         head_ref=head.word("ref"),
         base_ref=base.word("ref"),
         is_fork=_is_fork(head, _repository(payload)),

@@ -41,7 +41,10 @@ EXPECTED: dict[str, dict[str, Any] | Command | None] = {
     "ping": None,
     "pull_request.closed": {"action": "closed"},
     "pull_request.opened": {"action": "opened"},
-    "pull_request.synchronize": {"action": "synchronize"},
+    "pull_request.synchronize": {
+        "action": "synchronize",
+        "before": "f95f852bd8fca8fcc58a9a2d6c842781e32a215e",
+    },
     "push": {
         "kind": "push",
         "ref": "refs/tags/simple-tag",
