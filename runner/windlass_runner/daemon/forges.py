@@ -17,6 +17,7 @@ from windlass_runner.daemon.settings import Settings
 from windlass_runner.daemon.status import ChecksShown
 from windlass_runner.forges.base import Asked, Forge
 from windlass_runner.run.storage import Storage
+from windlass_runner.web.links import Links
 
 if TYPE_CHECKING:
     from windlass_runner.forges.github.forge import Account, GitHub
@@ -44,13 +45,16 @@ class Forges:
         """Where the repository's status is posted; `plain` where it has no forge."""
         return self._hosted.get(repository, plain)
 
-    def checks(self, repository: str, storage: Storage) -> ChecksShown | None:
+    def checks(self, repository: str, storage: Storage, links: Links | None) -> ChecksShown | None:
         """What the repository's forge shows of a commit beside the note; None: only the note."""
         if repository not in self._hosted:
             return None
         found = self._settings[repository]
         return ChecksShown(
-            storage=storage, each_job=found.checks_per == "job", skipped_passes=found.skipped == "success"
+            storage=storage,
+            links=links,
+            each_job=found.checks_per == "job",
+            skipped_passes=found.skipped == "success",
         )
 
     def asked(self, repository: str) -> Asked:

@@ -14,6 +14,7 @@ from windlass_runner.daemon.wiring import Daemon
 from windlass_runner.ledger.errors import LedgerFull, LedgerUnusable
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.web.app import Received, Reply
+from windlass_runner.web.links import Links
 
 PASSING: Final = (StorageUnwritable, LedgerFull, LedgerUnusable, UpstreamError)
 """What keeps a daemon from beginning, and ends without another command or other settings."""
@@ -60,6 +61,10 @@ class Opening:
     def ledger(self) -> Ledger | None:
         """Its ledger; None while it waits."""
         return None if self._daemon is None else self._daemon.ledger
+
+    def links(self) -> Links | None:
+        """What opens files to those who have a link; None while it waits, and where there are none."""
+        return None if self._daemon is None else self._daemon.links
 
     def close(self) -> None:
         """Stop the daemon, if it ever began."""

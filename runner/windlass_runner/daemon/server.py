@@ -14,6 +14,7 @@ from typing import Final
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.routing import BaseRoute
 
 from windlass_registry.errors import OperatorError
 from windlass_runner.daemon.host import check_supported
@@ -26,7 +27,9 @@ from windlass_runner.run.storage import Storage
 from windlass_runner.web.api import make_api
 from windlass_runner.web.api_calls import Source
 from windlass_runner.web.app import make_app
+from windlass_runner.web.artifacts import make_artifacts
 from windlass_runner.web.bounds import BoundedProtocol
+from windlass_runner.web.link_gate import Shown
 
 _GRACE_S: Final = 2
 _LOOK_S: Final = 0.5
@@ -53,8 +56,8 @@ def serve(
         try:
             opening.attempt()
             hooks = {forge: partial(opening.receive, forge) for forge in FORGES}
-            api = make_api(_source(settings, opening, stopping))
-            with serving_http(make_app(hooks=hooks, health=opening.health, parts=[api]), listener):
+            parts = [make_api(_source(settings, opening, stopping)), *_linked(settings, opening)]
+            with serving_http(make_app(hooks=hooks, health=opening.health, parts=parts), listener):
                 Journal("server").info("server.listens", address=address)
                 ready(address)
                 while not stopping.wait(_LOOK_S):  # a signal may reach another thread and wake nobody
@@ -72,6 +75,16 @@ def _source(settings: Settings, opening: Opening, stopping: threading.Event) -> 
         clock=time.time,
         is_stopping=stopping.is_set,
     )
+
+
+def _linked(settings: Settings, opening: Opening) -> list[BaseRoute]:
+    """What links open; nothing where nobody was told how to reach the daemon."""
+    if settings.server.url is None:
+        return []
+    shown = Shown(
+        ledger=opening.ledger, links=opening.links, storage=Storage(settings.storage.path), clock=time.time
+    )
+    return [make_artifacts(shown)]
 
 
 @contextlib.contextmanager

@@ -13,16 +13,19 @@ from windlass_runner.ledger.records import JobRecord, RunRecord
 from windlass_runner.run.check_report import to_checks
 from windlass_runner.run.report import JobReport, OutputReport, RemarkReport, RunReport, note_text, to_note
 from windlass_runner.run.storage import Storage
+from windlass_runner.web.links import LINKED_TYPES, Links
 
 Link = Callable[[str], str | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChecksShown:
-    """For forges that show checks: where the logs lie, whether each job has a check of its own, and whether
-    that of a workflow which path filters kept from running says that it succeeded."""
+    """For forges that show checks: where the logs lie, what links are made with (None: there are none),
+    whether each job has a check of its own, and whether that of a workflow which path filters kept from
+    running says that it succeeded."""
 
     storage: Storage
+    links: Links | None = None
     each_job: bool = False
     skipped_passes: bool = False
 
@@ -37,7 +40,8 @@ def compose_status(
     newest: dict[str, RunRecord] = {}
     for run in ledger.runs.of_commit(repository, sha):
         newest.setdefault(run.workflow_path, run)
-    reports = [run_report(ledger, run, url=url_of(run.id)) for run in newest.values()]
+    links = checks.links if checks is not None else None
+    reports = [run_report(ledger, run, url=url_of(run.id), links=links) for run in newest.values()]
     note = note_text(to_note(reports, commit=sha, updated=at))
     if checks is None:
         return CommitStatus(repository=repository, sha=sha, checks=(), note=note)
@@ -51,8 +55,8 @@ def compose_status(
     return CommitStatus(repository=repository, sha=sha, checks=shown, note=note)
 
 
-def run_report(ledger: Ledger, run: RunRecord, *, url: str | None) -> RunReport:
-    """One run with its jobs."""
+def run_report(ledger: Ledger, run: RunRecord, *, url: str | None, links: Links | None = None) -> RunReport:
+    """One run with its jobs. With `links`, files that they put out have an address."""
     jobs = ledger.runs.jobs(run.id)
     return RunReport(
         workflow=run.workflow,
@@ -63,12 +67,12 @@ def run_report(ledger: Ledger, run: RunRecord, *, url: str | None) -> RunReport:
         started=run.started_at,
         finished=run.ended_at,
         url=url,
-        jobs=tuple(_job_report(job) for job in jobs),
+        jobs=tuple(_job_report(job, links) for job in jobs),
         remarks=() if jobs else _refusals(ledger, run),
     )
 
 
-def _job_report(job: JobRecord) -> JobReport:
+def _job_report(job: JobRecord, links: Links | None) -> JobReport:
     return JobReport(
         key=job.key,
         name=job.name,
@@ -78,7 +82,9 @@ def _job_report(job: JobRecord) -> JobReport:
         started=job.started_at,
         finished=job.ended_at,
         metrics=figures(job.metrics),
-        outputs=tuple(_output(name, found) for name, found in job.outputs.items()),
+        outputs=tuple(
+            _output(name, found, url=_url(job, name, links)) for name, found in job.outputs.items()
+        ),
         remarks=tuple(_remark(found) for found in job.annotations if isinstance(found, Mapping)),
     )
 
@@ -101,7 +107,7 @@ def _refusals(ledger: Ledger, run: RunRecord) -> tuple[RemarkReport, ...]:
     )
 
 
-def _output(name: str, found: Any) -> OutputReport:
+def _output(name: str, found: Any, *, url: str | None) -> OutputReport:
     if not isinstance(found, Mapping):
         return OutputReport(name=name, type="string", value=str(found))
     value = found.get("value", found.get("text"))
@@ -110,11 +116,21 @@ def _output(name: str, found: Any) -> OutputReport:
         type=str(found.get("type", "string")),
         value=None if value is None else str(value),
         path=None if found.get("path") is None else str(found["path"]),
-        url=found.get("url"),
+        url=url,
         ref=found.get("ref"),
         digest=found.get("digest"),
         size_bytes=found.get("size_bytes"),
     )
+
+
+def _url(job: JobRecord, name: str, links: Links | None) -> str | None:
+    """A link to what a job put out: it ends some days after the job, so it stays the same."""
+    output = job.outputs[name]
+    if not isinstance(output, Mapping):
+        return None
+    if output.get("url") or links is None or job.ended_at is None or output.get("type") not in LINKED_TYPES:
+        return output.get("url")
+    return links.make("artifacts", job.run_id, job.key, name, since=job.ended_at)
 
 
 def _remark(found: Mapping[str, Any]) -> RemarkReport:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import errno
+import os
+import secrets
 from pathlib import Path
+from typing import Final
 
 from windlass_registry.errors import OperatorError
+
+_KEY_BYTES: Final = 32
 
 
 class StorageUnwritable(OperatorError):
@@ -38,3 +43,27 @@ def keep_text(path: Path, text: str) -> None:
         partial.replace(path)
     except OSError as error:
         raise unwritable(path.parent, error) from error
+
+
+def keep_key(path: Path) -> bytes:
+    """A secret of the storage's own: made once, 32 random bytes that only its owner can read.
+
+    Raises:
+        StorageUnwritable
+    """
+    try:
+        if not path.is_file():
+            partial = path.with_name(f"{path.name}.new")
+            partial.unlink(missing_ok=True)
+            descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(secrets.token_bytes(_KEY_BYTES))
+                file.flush()
+                os.fsync(descriptor)
+            partial.replace(path)
+        key = path.read_bytes()
+    except OSError as error:
+        raise unwritable(path.parent, error) from error
+    if len(key) != _KEY_BYTES:
+        raise OperatorError(f"{path} is not the key that it was", remedy="remove it; another is made then")
+    return key

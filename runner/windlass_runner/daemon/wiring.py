@@ -29,6 +29,7 @@ from windlass_runner.daemon.requests import Requested
 from windlass_runner.daemon.settings import Settings
 from windlass_runner.daemon.starting import Starting, sweep
 from windlass_runner.daemon.status import compose_status
+from windlass_runner.daemon.storage_files import keep_key
 from windlass_runner.daemon.webhooks import Webhooks
 from windlass_runner.daemon.worker import Worker
 from windlass_runner.data.trees import remove_tree
@@ -41,6 +42,7 @@ from windlass_runner.plan.compile import PlanOptions
 from windlass_runner.run.conductor import Conductor, Host
 from windlass_runner.run.storage import Storage
 from windlass_runner.run.workspace import Mirror, private_copy
+from windlass_runner.web.links import Links
 
 FIRST_POLL_S = 5.0
 _SWEEP_EVERY_S = 300.0
@@ -56,6 +58,7 @@ class Daemon:
     webhooks: Webhooks
     health: Health
     ledger: Ledger
+    links: Links | None
     _poller: Poller
     _intake: Intake
     _posting: Posting
@@ -177,6 +180,7 @@ def _join(
         wake_intake=wake("intake"),
         wake_self=wake("poller"),
     )
+    links = _links(settings, storage)
     plain = PlainGit(
         git=git,
         write_through_mirror=lambda url, sha, text: mirror_of(url).update_note(sha, lambda _present: text),
@@ -189,7 +193,7 @@ def _join(
             sha,
             url_of=lambda _run_id: None,
             at=clock(),
-            checks=forges.checks(repository, storage),
+            checks=forges.checks(repository, storage, links),
         ),
         forge_of=lambda repository: forges.of(repository, plain=plain),
         clock=clock,
@@ -236,6 +240,7 @@ def _join(
             backlog=posting.backlog,
         ),
         ledger=ledger,
+        links=links,
         _poller=poller,
         _intake=intake,
         _posting=posting,
@@ -280,6 +285,13 @@ def _host(
         parallelism=first.parallelism or settings.runner.parallelism,
         name=first.name,
     )
+
+
+def _links(settings: Settings, storage: Storage) -> Links | None:
+    """What opens files to those who have a link; None where nobody was told how to reach the daemon."""
+    if settings.server.url is None:
+        return None
+    return Links(address=settings.server.url, key=keep_key(storage.link_key))
 
 
 class _Listener:

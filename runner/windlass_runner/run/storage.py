@@ -1,6 +1,7 @@
 """Where everything lies on disk. One place that knows the layout, for writers and readers alike.
 
 ledger.db                                     the ledger (SQLite)
+link.key                                      signs links to what jobs put out
 packages/                                     verified action packages, by digest
 mirrors/<repository>/                         bare mirrors and checked-out trees
 runs/<run>/logs/<job>/<attempt>.jsonl         kept with the run
@@ -37,6 +38,10 @@ class Storage:
     @property
     def ledger(self) -> Path:
         return self.root / "ledger.db"
+
+    @property
+    def link_key(self) -> Path:
+        return self.root / "link.key"
 
     @property
     def packages(self) -> Path:

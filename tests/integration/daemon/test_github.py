@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 
@@ -24,6 +27,15 @@ on: push
 jobs:
   train: {uses: script@v1, with: {script: 'echo "::warning file=train.py,line=3::slow"; echo hello'}}
   test: {needs: [train], uses: script@v1, with: {script: 'exit 3'}}
+"""
+
+TWO_OUTPUTS = """
+on: push
+jobs:
+  train:
+    outputs: {all: {type: volume}, weights: {type: artifact}}
+    uses: script@v1
+    with: {script: 'mkdir -p /outputs/all && echo deep > /outputs/all/one && echo hello > /outputs/weights'}
 """
 
 
@@ -84,6 +96,12 @@ def set_in_repository(serving: Serving, line: str) -> None:
     settings.write_text(settings.read_text().replace("poll_s", f"{line}\npoll_s"))
 
 
+def read(url: str) -> bytes:
+    with urlopen(url, timeout=20) as answer:
+        content: bytes = answer.read()
+    return content
+
+
 def states(hosted: Hosted, sha: str) -> dict[str, tuple[str, str | None]]:
     return {run.fields["name"]: run.state for run in hosted.runs_of(sha)}
 
@@ -136,6 +154,26 @@ def test_by_setting_a_workflow_that_its_path_filters_skip_passes(
     wait_for_checks(hosted, sha, {"windlass / ci": SUCCESS, "windlass / src": SUCCESS})
     (src,) = [run for run in hosted.runs_of(sha) if run.fields["name"] == "windlass / src"]
     assert "skipped: push to refs/heads/main: paths [src/**] include none" in src.output["title"]
+
+
+def test_who_sees_a_check_may_fetch_what_its_job_put_out(
+    on_github: Serving, hosted: Hosted, repository: Repository
+) -> None:
+    settings = on_github.folder / "windlass.toml"
+    settings.write_text(settings.read_text().replace("[storage]", 'url = "https://ci.test"\n[storage]'))
+    on_github.start()
+    sha = repository.push_workflow(TWO_OUTPUTS)
+    hosted.commits.add(sha)
+    wait_for_checks(hosted, sha, {"windlass / ci": SUCCESS})
+    (run,) = hosted.runs_of(sha)
+    links = re.findall(r"<https://ci\.test(/artifacts/[^>]+)>", run.output["summary"])
+    on_github.kill()
+    on_github.start()
+    answers = sorted(read(on_github.address + link) for link in links)
+    assert answers[1] == b"hello\n"
+    assert answers[0].startswith(b"all/\0")
+    with pytest.raises(HTTPError, match="404"):
+        read(on_github.address + links[0][:-1])
 
 
 def test_what_was_not_posted_while_github_was_down_is_posted_by_the_next_life(

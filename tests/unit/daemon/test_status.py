@@ -17,6 +17,7 @@ from windlass_runner.plan.model import ActionPin, Plan
 from windlass_runner.run.check_evidence import BaseFigures
 from windlass_runner.run.log_file import LogWriter
 from windlass_runner.run.storage import Storage
+from windlass_runner.web.links import Links
 from windlass_runner.workflow.events import Event
 
 PATH = ".windlass/workflows/train.yaml"
@@ -159,6 +160,25 @@ def test_jobs_have_checks_of_their_own_where_that_is_set(ledger: Ledger, storage
     fail_with_a_log(ledger, storage)
     found = compose(ledger, ChecksShown(storage=storage, each_job=True)).checks
     assert [check.name for check in found] == ["windlass / train", "windlass / train / Train"]
+
+
+def test_files_that_a_job_put_out_have_links_that_stay_the_same(ledger: Ledger, storage: Storage) -> None:
+    run_id = new_run(ledger)
+    outputs = {
+        "weights": {"type": "artifact", "path": "/store/weights"},
+        "net": {"type": "model", "path": "/store/net"},
+        "note": {"type": "string", "text": "short", "path": "/store/note"},
+        "elsewhere": {"type": "artifact", "url": "https://else.example.org/"},
+    }
+    job = JobUpdate(key="train", state="success", ended_at=5.0, outputs=outputs)
+    ledger.runs.record(run_id, run=RunUpdate(state="success"), jobs=[job], at=5.0)
+    links = Links(address="https://ci.example.org", key=b"k" * 32)
+    (check,) = compose(ledger, ChecksShown(storage=storage, links=links)).checks
+    assert f"[weights](<{links.make('artifacts', run_id, 'train', 'weights', since=5.0)}>)" in check.summary
+    assert "[elsewhere](<https://else.example.org/>)" in check.summary
+    assert check.summary.count("](<") == 2
+    (without,) = compose(ledger, ChecksShown(storage=storage)).checks
+    assert "ci.example.org" not in without.summary
 
 
 def test_a_log_that_is_gone_is_left_out(ledger: Ledger, storage: Storage) -> None:

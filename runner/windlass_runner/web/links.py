@@ -1,0 +1,58 @@
+"""Links that open one thing to whoever has them, until a day: signed with a key of the daemon's own. Pure.
+
+Made by `daemon.status` for the checks of a commit, so that who sees a check may open what it shows. Read by
+`web.link_gate`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import quote, urlencode
+
+LIFETIME_S: Final = 30 * 86_400.0
+LINKED_TYPES: Final = ("artifact", "volume")
+"""Outputs that are handed out; the others are texts, or versions of their own."""
+
+
+class LinkRefused(Exception):
+    """Nobody signed this: it is no link of ours, or not all of one."""
+
+
+class LinkEnded(Exception):
+    """It was a link; its time is over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Links:
+    """`address`: how others reach the daemon, without a slash at its end. `key`: 32 secret bytes."""
+
+    address: str
+    key: bytes = field(repr=False)
+
+    def make(self, *words: str, since: float) -> str:
+        """The address of `/word/word…`, open for 30 days from then (seconds since 1970)."""
+        path, ends = "/".join(("", *words)), f"{since + LIFETIME_S:.0f}"
+        query = urlencode({"ends": ends, "signature": self._signature(path, ends)})
+        return f"{self.address}{quote(path, errors='replace')}?{query}"
+
+    def check(self, path: str, query: Mapping[str, str], *, at: float) -> None:
+        """Whether a path, decoded, is open at that time to who shows these parameters.
+
+        Raises:
+            LinkRefused, LinkEnded
+        """
+        ends, shown = query.get("ends", ""), query.get("signature", "")
+        if not hmac.compare_digest(self._signature(path, ends).encode(), shown.encode(errors="replace")):
+            raise LinkRefused
+        if at >= float(ends):
+            raise LinkEnded
+
+    def _signature(self, path: str, ends: str) -> str:
+        signed = f"{ends}\n{path}".encode(errors="replace")
+        digest = hmac.new(self.key, signed, hashlib.sha256).digest()
+        return urlsafe_b64encode(digest).rstrip(b"=").decode()
