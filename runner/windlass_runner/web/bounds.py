@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 from typing import Any, ClassVar, Final
 
-from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MOST_CONNECTIONS: Final = 256
+MOST_AHEAD: Final = 32
+"""So many requests may be sent on one connection before the first is answered."""
+LARGEST_HEAD_BYTES: Final = 64 * 1024
 BODIES_BYTES: Final = 100 * 1024 * 1024
 
 
-class BoundedProtocol(H11Protocol):
+class BoundedProtocol(HttpToolsProtocol):
     """uvicorn's HTTP/1.1, which itself waits without end for the head of a request and for a client that
-    does not read the answer. Whoever goes over a bound is cut off."""
+    does not read the answer, and takes heads of any size. Whoever goes over a bound is cut off."""
 
     most_connections: ClassVar[int] = MOST_CONNECTIONS
     head_timeout_s: ClassVar[float] = 10.0
@@ -21,36 +24,56 @@ class BoundedProtocol(H11Protocol):
     answer_timeout_s: ClassVar[float] = 60.0
     """From there to the end of the answer."""
     _deadline: asyncio.TimerHandle | None = None
+    _is_in_head = True
+    _head_bytes = 0
+    """Of the head that is not complete yet, without a piece that held the end of another request."""
+    _heads = 0
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         if len(self.connections) > self.most_connections:
             transport.abort()
         else:
-            self._expect_head()
+            self._allow(self.head_timeout_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
         super().connection_lost(exc)
 
+    def data_received(self, data: bytes) -> None:
+        was_in_head, heads = self._is_in_head, self._heads
+        super().data_received(data)
+        if was_in_head and heads == self._heads:
+            self._head_bytes += len(data)
+            if self._head_bytes > LARGEST_HEAD_BYTES and not self.transport.is_closing():
+                self.send_400_response("The head of the request is too large.")
+
+    def on_headers_complete(self) -> None:
+        self._is_in_head, self._head_bytes = False, 0
+        self._heads += 1
+        self._allow(self.answer_timeout_s)
+        super().on_headers_complete()
+        if len(self.pipeline) > MOST_AHEAD:
+            self.transport.abort()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._is_in_head:
+            super().on_header(name, value)  # else it is behind a body that came in chunks: of no use to us
+
+    def on_message_complete(self) -> None:
+        self._is_in_head = True
+        super().on_message_complete()
+
     def on_response_complete(self) -> None:
-        self._expect_head()
+        self._allow(self.answer_timeout_s if self.pipeline else self.head_timeout_s)
         super().on_response_complete()
 
-    def _expect_head(self) -> None:
-        self._set_deadline(self.loop.call_later(self.head_timeout_s, self._expect_answer, self.cycle))
-
-    def _expect_answer(self, last: RequestResponseCycle | None) -> None:
-        if self.cycle is last:  # no request has begun since
-            self.transport.abort()
-        else:
-            self._set_deadline(self.loop.call_later(self.answer_timeout_s, self.transport.abort))
-
-    def _set_deadline(self, deadline: asyncio.TimerHandle) -> None:
+    def _allow(self, seconds: float) -> None:
+        """Cut the connection off unless the next step comes in this time."""
         if self._deadline is not None:
             self._deadline.cancel()
-        self._deadline = deadline
+        self._deadline = self.loop.call_later(seconds, self.transport.abort)
 
 
 class Room:

@@ -23,8 +23,8 @@ HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 class Impatient(BoundedProtocol):
     """Waits for moments where the daemon waits for seconds."""
 
-    head_timeout_s: ClassVar[float] = 0.2
-    answer_timeout_s: ClassVar[float] = 0.5
+    head_timeout_s: ClassVar[float] = 0.5
+    answer_timeout_s: ClassVar[float] = 1.5
 
 
 class Few(BoundedProtocol):
@@ -99,18 +99,29 @@ def test_an_answers_body_does_not_wait_for_the_client_to_acknowledge_its_head() 
         assert listener.proto == socket.IPPROTO_TCP  # without it asyncio leaves TCP_NODELAY off
 
 
-def test_who_does_not_read_the_answers_is_cut_off() -> None:
-    with served(protocol=Impatient) as front, socket.socket() as connection:
+def test_who_does_not_read_the_answer_is_cut_off() -> None:
+    def receive(received: Sequence[Received]) -> list[Reply]:
+        return [(202, {"padding": "x" * 10_000_000}) for _ in received]
+
+    with served(protocol=Impatient, receive=receive) as front, socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # later, and the window would shrink
         connection.settimeout(60)
         connection.connect(("127.0.0.1", front.port))
+        connection.sendall(_hook(2) + b"{}")
         with pytest.raises(ConnectionError):
-            _flood(connection)
+            _send_on(connection, b"G")
 
 
-def _flood(connection: socket.socket) -> None:
+def test_who_asks_without_end_before_anything_is_answered_is_cut_off() -> None:
+    with served() as front, front.connect() as connection, pytest.raises(ConnectionError):
+        _send_on(connection, HEALTH.replace(b"Connection: close\r\n", b"") * 1000)
+
+
+def _send_on(connection: socket.socket, data: bytes) -> None:
+    pause = threading.Event()
     while True:
-        connection.sendall(HEALTH.replace(b"Connection: close\r\n", b"") * 1000)
+        connection.sendall(data)
+        pause.wait(0.02)
 
 
 def test_more_connections_than_are_served_are_cut_off_and_the_others_answered() -> None:
@@ -126,6 +137,18 @@ def test_more_connections_than_are_served_are_cut_off_and_the_others_answered() 
             connection.sendall(HEALTH)
             assert _until_closed(connection).startswith(b"HTTP/1.1 200 ")
         assert front.ask(HEALTH).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("cut", [10**9, 300_000, 7])
+def test_requests_follow_one_another_however_they_are_cut(cut: int) -> None:
+    first = _hook(200_000) + b"x" * 200_000
+    chunked = b"POST /hooks/git HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    second = chunked + b"5\r\nhello\r\n0\r\nX-Trailer: evil\r\n\r\n"
+    sent = first + second + _hook(3, b"Connection: close") + b"end"
+    with served() as front:
+        answer = front.ask(sent[:cut], sent[cut:])
+    assert answer.count(b"HTTP/1.1 202 ") == 3
+    assert [part in answer for part in (b'{"size":200000}', b'{"size":5}', b'{"size":3}')] == [True] * 3
 
 
 def test_bodies_take_no_more_memory_than_there_is_for_them() -> None:
