@@ -191,6 +191,17 @@ def list_deliveries(call: Call) -> Answer:
     return Answer(status=200, body=items, headers={"Link": link} if rest else {})
 
 
+@route("get", "/app/hook/deliveries/{delivery_id}")
+def get_delivery(call: Call) -> Answer:
+    found = call.world.deliveries.get(int(call.path["delivery_id"]))
+    if found is None:
+        return problem(404, "Not Found")
+    headers = {"X-GitHub-Event": found.event, "X-GitHub-Delivery": found.guid}
+    request = {"headers": headers, "payload": found.payload}
+    response = {"headers": {}, "payload": ""}
+    return Answer(status=200, body={**_delivery(call, found), "request": request, "response": response})
+
+
 @route("post", "/app/hook/deliveries/{delivery_id}/attempts")
 def redeliver(call: Call) -> Answer:
     found = call.world.deliveries.get(int(call.path["delivery_id"]))
@@ -544,4 +555,5 @@ def _delivery(call: Call, found: Delivery) -> Json:
         status_code=found.status_code,
         redelivery=found.is_redelivery,
         delivered_at=stamp(found.delivered_at),
+        repository_id=found.payload.get("repository", {}).get("id"),
     )

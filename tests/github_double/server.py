@@ -21,6 +21,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from email.utils import formatdate
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, Literal
 from urllib.parse import parse_qsl, urlsplit
@@ -236,7 +237,20 @@ class GitHubDouble:
             answer = replace(answer, headers={**answer.headers, "X-OAuth-Scopes": caller.scopes})
         own = self._description.wrong_in_answer(operation, answer.status, answer.body)
         self.violations += [f"our answer to {method} {path}: {text}" for text in own]
-        return answer
+        return self._unless_known(answer, caller, headers) if method == "GET" else answer
+
+    def _unless_known(self, answer: Answer, caller: Caller, headers: Mapping[str, str]) -> Answer:
+        """A 304 where the caller has that very answer, which does not count:
+        https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#use-conditional-requests-if-appropriate"""
+        if answer.status != 200:
+            return answer
+        etag = f'W/"{hashlib.sha256(json.dumps(answer.body).encode()).hexdigest()}"'
+        marked = {**answer.headers, "ETag": etag}
+        if headers.get("if-none-match") != etag:
+            return replace(answer, headers=marked)
+        if not caller.is_app:
+            self.world.calls -= 1
+        return Answer(status=304, headers=marked)
 
     def _send_later(self, delivery: Delivery) -> None:
         threading.Thread(target=self.send, args=(delivery,), daemon=True).start()
@@ -280,10 +294,9 @@ class GitHubDouble:
 
     def _app(self, path: str, text: str) -> Caller | Answer:
         """https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-json-web-token-jwt-for-a-github-app"""
-        key: Any = load_pem_private_key(private_key().encode(), None)
         try:
             unchecked = {"verify_exp": False, "verify_iat": False}
-            claims = jwt.decode(text, key.public_key(), algorithms=["RS256"], options=unchecked)
+            claims = jwt.decode(text, _public_key(), algorithms=["RS256"], options=unchecked)
         except jwt.InvalidTokenError:
             return problem(401, "A JSON web token could not be decoded")
         now = self.world.clock()
@@ -339,6 +352,13 @@ class GitHubDouble:
         }
 
 
+@cache
+def _public_key() -> Any:
+    """To read the key again takes longer than all the rest of a request."""
+    key: Any = load_pem_private_key(private_key().encode(), None)
+    return key.public_key()
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
@@ -379,14 +399,12 @@ class _Exchange(BaseHTTPRequestHandler):
 
     def _write(self, answer: Answer, *, is_html: bool = False) -> None:
         content = b"<html>Unicorn!</html>" if is_html else json.dumps(answer.body).encode()
-        etag = f'"{hashlib.sha256(content).hexdigest()}"'
-        status = answer.status
-        if self.command == "GET" and status == 200 and self.headers.get("If-None-Match") == etag:
-            status, content = 304, b""
-        self.send_response_only(status)
+        if answer.status == 304:
+            content = b""
+        self.send_response_only(answer.status)
         standard = self.server.double.standard_headers()
         kind = "text/html" if is_html else "application/json; charset=utf-8"
-        for name, value in {**standard, "ETag": etag, "Content-Type": kind, **answer.headers}.items():
+        for name, value in {**standard, "Content-Type": kind, **answer.headers}.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()

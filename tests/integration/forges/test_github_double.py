@@ -175,9 +175,12 @@ def test_more_calls_than_the_hours_are_refused(hub: GitHubDouble, repository: Re
     assert float(answers[-1][2]["X-RateLimit-Reset"]) > hub.world.clock()
 
 
-def test_an_answer_that_has_not_changed_is_not_sent_again(hub: GitHubDouble, repository: Repository) -> None:
+def test_an_answer_that_has_not_changed_is_neither_sent_nor_counted_again(
+    hub: GitHubDouble, repository: Repository
+) -> None:
     token = installation_token(hub)
     _, _, headers = ask(hub, "GET", "/repos/acme/digits", token=token)
+    calls = hub.world.calls
     request = urllib.request.Request(
         f"{hub.url}/repos/acme/digits",
         headers={"Authorization": f"Bearer {token}", "If-None-Match": headers["ETag"]},
@@ -186,6 +189,7 @@ def test_an_answer_that_has_not_changed_is_not_sent_again(hub: GitHubDouble, rep
         urllib.request.urlopen(request, timeout=20)
     with caught.value as error:
         assert error.code == 304
+    assert hub.world.calls == calls == 1
 
 
 def test_a_failed_delivery_is_listed_and_sent_again(hub: GitHubDouble) -> None:
@@ -193,6 +197,8 @@ def test_a_failed_delivery_is_listed_and_sent_again(hub: GitHubDouble) -> None:
     token = app_token(hub)
     _, listed, _ = ask(hub, "GET", "/app/hook/deliveries?status=failure", token=token)
     assert [item["guid"] for item in listed] == [failed.guid]
+    _, whole, _ = ask(hub, "GET", f"/app/hook/deliveries/{failed.id}", token=token)
+    assert whole["request"]["payload"] == failed.payload
     status, _, _ = ask(hub, "POST", f"/app/hook/deliveries/{failed.id}/attempts", token=token)
     again = max(hub.world.deliveries.values(), key=lambda found: found.id)
     assert (status, again.guid, again.is_redelivery) == (202, failed.guid, True)

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from importlib.metadata import version
 from typing import Any, Final, NoReturn, Protocol
+from urllib.parse import parse_qs, urlsplit
 
 import github
 import requests
@@ -57,6 +59,14 @@ class Bearer(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """What was read, and the mark by which GitHub knows whether it has changed since; None: it gave none."""
+
+    found: Json
+    etag: str | None
+
+
 class Client:
     """GitHub as one bearer sees it. Safe to use from several threads: requests go out one by one,
     as GitHub asks for, and writes at the pace of `Pacer`.
@@ -95,11 +105,13 @@ class Client:
         self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Json = None
     ) -> Json:
         """One call that makes no content; the answer's JSON."""
-        with self._lock:
-            held_s = self._pacer.held_s(self._clock())
-            if held_s:
-                raise UpstreamError("GitHub asked us to wait", retry_after_s=held_s)
-            return self._exchange(method, path, query=query, body=body)
+        return self._ask(method, path, query=query, body=body)[1]
+
+    def read_if_changed(self, path: str, *, query: Mapping[str, Any], etag: str | None) -> Read | None:
+        """A read that GitHub does not count, and answers with nothing (None), where `etag` still holds."""
+        known = {"If-None-Match": etag} if etag is not None else {}
+        headers, found = self._ask("GET", path, query=query, headers=known)
+        return None if found is None else Read(found=found, etag=headers.get("etag"))
 
     def write(self, method: str, path: str, body: Json, *, is_urgent: bool = True) -> Json:
         """One call that makes or changes something people see, in its turn.
@@ -113,7 +125,7 @@ class Client:
                 pause_s = self._pacer.wait_s(self._clock(), is_urgent=is_urgent)
                 if not pause_s:
                     try:
-                        return self._exchange(method, path, body=body)
+                        return self._exchange(method, path, body=body)[1]
                     finally:
                         self._pacer.note_write(self._clock())
             if pause_s > _LONGEST_WAIT_S:
@@ -131,6 +143,19 @@ class Client:
             if len(members) < _PAGE:
                 return
 
+    def cursor_pages(self, path: str, *, query: Mapping[str, Any]) -> Iterator[Json]:
+        """The members of a list whose pages have no numbers: each names the next one."""
+        cursor: dict[str, str] = {}
+        for _ in range(_MOST_PAGES):
+            headers, members = self._ask("GET", path, query={**query, "per_page": _PAGE, **cursor})
+            if not isinstance(members, list):
+                raise _not_github(path)
+            yield from members
+            following = _next_cursor(headers.get("link", ""))
+            if following is None:
+                return
+            cursor = {"cursor": following}
+
     def token(self) -> str:
         """The bearer's token as it is good now. Waits for no request but those that get one."""
         return self._bearer.token(self._clock() + self._skew_s)
@@ -147,24 +172,53 @@ class Client:
             return None
         return tuple(word.strip() for word in self._scopes.split(",") if word.strip())
 
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: Json = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> tuple[Mapping[str, str], Json]:
+        """One call outside the pace of writes: the answer's headers and JSON."""
+        with self._lock:
+            held_s = self._pacer.held_s(self._clock())
+            if held_s:
+                raise UpstreamError("GitHub asked us to wait", retry_after_s=held_s)
+            return self._exchange(method, path, query=query, body=body, headers=headers)
+
     def _exchange(
-        self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Json = None
-    ) -> Json:
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: Json = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> tuple[Mapping[str, str], Json]:
         try:
-            return self._send(method, path, query, body)
+            return self._send(method, path, query, body, headers)
         except github.GithubException as error:
             if error.status != 401 or not self._bearer.renew():
                 self._explain(error, path)
         try:
-            return self._send(method, path, query, body)
+            return self._send(method, path, query, body, headers)
         except github.GithubException as error:
             self._explain(error, path)
 
-    def _send(self, method: str, path: str, query: Mapping[str, Any] | None, body: Json) -> Json:
+    def _send(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, Any] | None,
+        body: Json,
+        sent: Mapping[str, str] | None,
+    ) -> tuple[Mapping[str, str], Json]:
         self._authorize()
         try:
             headers, found = self._requester.requestJsonAndCheck(
-                method, path, parameters=dict(query or {}), input=body
+                method, path, parameters=dict(query or {}), headers=dict(sent or {}), input=body
             )
         except github.GithubException as error:
             self._note_time(error.headers or {})
@@ -181,7 +235,7 @@ class Client:
             raise Moved(f"{path} has moved")
         if not isinstance(found, dict | list | None) or (isinstance(found, dict) and set(found) == {"data"}):
             raise _not_github(path)
-        return found
+        return headers, found
 
     def _authorize(self) -> None:
         token = self._bearer.token(self._clock() + self._skew_s)
@@ -236,6 +290,15 @@ class Client:
             return max(1.0, resets_at - now) if resets_at is not None else _SECONDARY_LIMIT_S
         is_limit = error.status == 429 or isinstance(error, github.RateLimitExceededException)
         return _SECONDARY_LIMIT_S if is_limit else None
+
+
+def _next_cursor(link: str) -> str | None:
+    """The cursor in the address of the next page, out of the header `Link`."""
+    for part in link.split(","):
+        address, _, words = part.partition(";")
+        if 'rel="next"' in words:
+            return parse_qs(urlsplit(address.strip(" <>")).query).get("cursor", [None])[0]
+    return None
 
 
 def _number(text: str | None) -> float | None:
