@@ -74,6 +74,18 @@ def observed(repository: str, events: Sequence[Event], *, at: float) -> NewDeliv
     )
 
 
+def observed_pull_request(event: Event, *, at: float) -> NewDelivery:
+    """A pull request's new commit, seen in a reading that began at `at`, for the inbox."""
+    return NewDelivery(
+        id=f"poll:{event.repository}:{event.ref}:{at!r}",
+        forge="poll",
+        repository=event.repository,
+        kind=event.kind,
+        headers={},
+        body=_body((event,), (), at),
+    )
+
+
 def read_news(delivery: Delivery) -> News:
     """What lies in the inbox, as events again. Raises BadDelivery where this version cannot read it."""
     if delivery.forge == GITHUB:

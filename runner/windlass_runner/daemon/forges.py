@@ -63,6 +63,11 @@ class Forges:
             raise OperatorError(f"{repository} has no forge that could be asked", remedy="set its `forge`")
         return self._hosted[repository]
 
+    @property
+    def github(self) -> GitHub | None:
+        """GitHub, where a repository on it is watched."""
+        return self._github
+
     def git_authorization(self, url: str) -> str | None:
         """The header `Authorization` with which git reaches that address; None: by git's own means.
 

@@ -25,6 +25,7 @@ from windlass_runner.daemon.planning import CommitPlanning
 from windlass_runner.daemon.poller import Poller
 from windlass_runner.daemon.posting import Posting
 from windlass_runner.daemon.pushes import Pushes
+from windlass_runner.daemon.reconciling import Reconciling
 from windlass_runner.daemon.requests import Requested
 from windlass_runner.daemon.settings import Settings
 from windlass_runner.daemon.starting import Starting, sweep
@@ -220,6 +221,15 @@ def _join(
         "listener": listener.turn,
         "sweeper": lambda: _sweep(engine, ledger, storage),
     }
+    if forges.github is not None:
+        turns["reconciling"] = Reconciling(
+            github=forges.github,
+            repositories=settings.repositories,
+            ledger=ledger,
+            clock=clock,
+            monotonic=time.monotonic,
+            wake_intake=wake("intake"),
+        ).turn
     workers.update({name: Worker(name, turn) for name, turn in turns.items()})
     return Daemon(
         webhooks=Webhooks(

@@ -33,6 +33,11 @@ class Inbox:
             rows = (_new_row(delivery, at=at) for delivery in deliveries)
             return [self._add.run(connection, row).rowcount > 0 for row in rows]
 
+    def known(self, ids: Collection[str]) -> frozenset[str]:
+        """Those of the ids that were put here before, also where they were handled."""
+        rows = self._store.rows(select(inbox.c.id).where(inbox.c.id.in_(sorted(ids))))
+        return frozenset(row["id"] for row in rows)
+
     def take(self, limit: int, *, at: float, besides: Collection[str] = ()) -> list[Delivery]:
         """The oldest deliveries that are not handled, `besides` those of some repositories, and one more try
         counted on each.

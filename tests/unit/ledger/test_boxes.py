@@ -27,6 +27,13 @@ def test_a_redelivery_is_refused_also_after_it_was_handled(ledger: Ledger) -> No
     assert ledger.inbox.take(10, at=5.0) == []
 
 
+def test_the_inbox_knows_what_it_was_given_also_after_it_was_handled(ledger: Ledger) -> None:
+    ledger.inbox.put_all([new_delivery("a"), new_delivery("b")], at=1.0)
+    ledger.inbox.done("a", at=2.0)
+    assert ledger.inbox.known({"a", "b", "c"}) == {"a", "b"}
+    assert ledger.inbox.known(()) == frozenset()
+
+
 def test_deliveries_are_taken_oldest_first_until_they_are_done(ledger: Ledger) -> None:
     for name in ("c", "a", "b"):
         ledger.inbox.put(new_delivery(name), at=1.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from base64 import b64encode
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 from urllib.parse import quote, urlsplit
@@ -21,7 +21,13 @@ from windlass_runner.forges.github.app_tokens import (
 )
 from windlass_runner.forges.github.check_runs import CheckRuns
 from windlass_runner.forges.github.client import Bearer, Client, CommitUnknown, Moved, NotFound
-from windlass_runner.forges.github.people import fetch_pull_request, may_write
+from windlass_runner.forges.github.missed import MissedDelivery, fetch_delivery, fetch_missed
+from windlass_runner.forges.github.people import (
+    PullRequests,
+    fetch_pull_request,
+    fetch_pull_requests,
+    may_write,
+)
 from windlass_runner.forges.github.statuses import Statuses
 from windlass_runner.workflow.events import Event
 
@@ -75,6 +81,11 @@ class _Access:
                 bearer = InstallationToken(self.account.name, app=self._own, installation=number)
                 self._clients[number] = self._client(bearer)
             return self._clients[number]
+
+    @property
+    def own(self) -> Client:
+        """Who asks as the App itself, or as the person."""
+        return self._own
 
     def forget(self, repository: str) -> None:
         """Its installation may be another by now."""
@@ -142,6 +153,7 @@ class GitHub:
             name: _Access(account, clock=clock, wait=wait, timeout_s=timeout_s)
             for name, account in accounts.items()
         }
+        self._apps = {name: access[name] for name, account in accounts.items() if account.app_id is not None}
         self._places = {
             repository.url: _Place(
                 name=repository.name,
@@ -182,6 +194,31 @@ class GitHub:
             self._places[repository], lambda client, name: fetch_pull_request(client, name, number)
         )
         return replace(event, repository=repository)
+
+    def fetch_pull_requests(
+        self, repository: str, *, etag: str | None, whole: bool = False
+    ) -> PullRequests | None:
+        """Its open pull requests, where they have changed since `etag`; see `people`."""
+        found = self._at(
+            self._places[repository],
+            lambda client, name: fetch_pull_requests(client, name, etag=etag, whole=whole),
+        )
+        if found is None:
+            return None
+        return replace(found, events=tuple(replace(event, repository=repository) for event in found.events))
+
+    @property
+    def apps(self) -> tuple[str, ...]:
+        """The credentials that are GitHub Apps."""
+        return tuple(self._apps)
+
+    def fetch_missed(self, app: str, *, since: float) -> Iterator[MissedDelivery]:
+        """The App's webhooks that did not reach us; see `missed`."""
+        return fetch_missed(self._apps[app].own, since=since)
+
+    def fetch_delivery(self, app: str, missed: MissedDelivery) -> tuple[Mapping[str, str], bytes] | None:
+        """What one of them said; see `missed`."""
+        return fetch_delivery(self._apps[app].own, missed)
 
     def _at(self, place: _Place, call: Callable[[Client, str], T]) -> T:
         """Make a call under the repository's name of today; once more where it has another by now."""
