@@ -6,7 +6,6 @@ Called by `daemon.status`, for forges that show checks; a note needs none of it.
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -15,8 +14,10 @@ from windlass_runner.ledger.records import AttemptRecord, JobRecord, RunRecord
 from windlass_runner.plan.codec import loads
 from windlass_runner.plan.model import Plan
 from windlass_runner.run.check_evidence import BaseFigures, Evidence, JobEvidence
+from windlass_runner.run.courses import Point, read_courses
 from windlass_runner.run.log_file import read_log_end
 from windlass_runner.run.storage import Storage
+from windlass_runner.web.links import Links
 from windlass_runner.workflow.events import Event
 
 _LOGS_READ: Final = 10
@@ -26,18 +27,22 @@ _BASES_LOOKED_AT: Final = 10
 _HEADS: Final = "refs/heads/"
 
 
-def read_evidence(ledger: Ledger, storage: Storage, run: RunRecord) -> Evidence:
-    """All of it for one run. Nothing is written, and what is gone is left out."""
+def read_evidence(
+    ledger: Ledger, storage: Storage, run: RunRecord, *, links: Links | None = None
+) -> Evidence:
+    """All of it for one run. Nothing is written, and what is gone is left out. With `links`, courses have
+    pictures."""
     plan = loads(Plan, ledger.runs.plan(run.id))
     jobs = ledger.runs.jobs(run.id)
     latest = {attempt.job_key: attempt for attempt in ledger.runs.attempts(run.id)}
-    courses = _courses(ledger, run.id, jobs)
+    courses = read_courses(ledger, run.id, jobs)
     log_ends = _log_ends(storage, jobs)
     return Evidence(
         jobs={
             job.key: JobEvidence(
                 log_end=log_ends.get(job.key, ()),
-                courses=courses.get(job.key, {}),
+                courses={name: [one.value for one in found] for name, found in courses[job.key].items()},
+                plots=_plots(links, job, courses[job.key]) if links is not None else {},
                 summary=job.summary,
                 images=_images(latest.get(job.key)),
                 host=latest[job.key].host if job.key in latest else "",
@@ -73,19 +78,14 @@ def _log_end(storage: Storage, job: JobRecord) -> tuple[str, ...]:
     return tuple(shown[-_LOG_LINES:])
 
 
-def _courses(ledger: Ledger, run_id: str, jobs: Sequence[JobRecord]) -> dict[str, dict[str, list[float]]]:
-    """By job and metric the values of the latest attempt. One that was taken up again after a crash has
-    told all its metrics anew."""
-    began = {job.key: job.started_at or 0.0 for job in jobs}
-    for event in ledger.events.sample(run_id, "job.resumed"):
-        if event.job_key is not None:
-            began[event.job_key] = max(event.at, began.get(event.job_key, 0.0))
-    courses: dict[str, dict[str, list[float]]] = {job.key: defaultdict(list) for job in jobs}
-    for event in ledger.events.sample(run_id, "job.metrics"):
-        if event.job_key in courses and event.at >= began[event.job_key]:
-            for point in event.data["points"]:
-                courses[event.job_key][point["name"]].append(point["value"])
-    return courses
+def _plots(links: Links, job: JobRecord, courses: Mapping[str, Sequence[Point]]) -> dict[str, str]:
+    """Another address when the job has ended: whoever keeps the picture then looks again."""
+    since = job.ended_at or job.started_at or 0.0
+    return {
+        name: links.make("plots", job.run_id, job.key, f"{name}.svg", since=since)
+        for name, course in courses.items()
+        if len(course) > 1
+    }
 
 
 def _images(attempt: AttemptRecord | None) -> dict[str, str]:

@@ -13,8 +13,8 @@ from importlib.metadata import version
 from typing import Final
 
 import uvicorn
-from starlette.applications import Starlette
 from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
 
 from windlass_registry.errors import OperatorError
 from windlass_runner.daemon.host import check_supported
@@ -30,6 +30,7 @@ from windlass_runner.web.app import make_app
 from windlass_runner.web.artifacts import make_artifacts
 from windlass_runner.web.bounds import BoundedProtocol
 from windlass_runner.web.link_gate import Shown
+from windlass_runner.web.plots import make_plots
 
 _GRACE_S: Final = 2
 _LOOK_S: Final = 0.5
@@ -84,7 +85,7 @@ def _linked(settings: Settings, opening: Opening) -> list[BaseRoute]:
     shown = Shown(
         ledger=opening.ledger, links=opening.links, storage=Storage(settings.storage.path), clock=time.time
     )
-    return [make_artifacts(shown)]
+    return [make_artifacts(shown), make_plots(shown)]
 
 
 @contextlib.contextmanager
@@ -115,7 +116,7 @@ def address_of(listener: socket.socket) -> str:
 
 @contextlib.contextmanager
 def serving_http(
-    app: Starlette, listener: socket.socket, *, protocol: type[BoundedProtocol] = BoundedProtocol
+    app: ASGIApp, listener: socket.socket, *, protocol: type[BoundedProtocol] = BoundedProtocol
 ) -> Iterator[None]:
     """uvicorn on a thread of its own; signals stay ours."""
     config = uvicorn.Config(
@@ -127,6 +128,7 @@ def serving_http(
         log_config=None,
         log_level="error",  # what strangers send wrongly is no news
         access_log=False,
+        proxy_headers=False,
         server_header=False,
         timeout_keep_alive=5,
         timeout_graceful_shutdown=_GRACE_S,

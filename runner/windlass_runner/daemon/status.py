@@ -45,7 +45,7 @@ def compose_status(
     note = note_text(to_note(reports, commit=sha, updated=at))
     if checks is None:
         return CommitStatus(repository=repository, sha=sha, checks=(), note=note)
-    evidence = [read_evidence(ledger, checks.storage, run) for run in newest.values()]
+    evidence = [read_evidence(ledger, checks.storage, run, links=links) for run in newest.values()]
     shown = to_checks(
         list(zip(reports, evidence, strict=True)),
         at=at,

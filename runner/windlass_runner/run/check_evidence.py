@@ -27,6 +27,8 @@ class JobEvidence:
     """The last lines of its latest attempt's log; only where it failed."""
     courses: Mapping[str, Sequence[float]] = field(default_factory=dict)
     """Of each metric the values of the latest attempt, in order (or an even sample of them)."""
+    plots: Mapping[str, str] = field(default_factory=dict)
+    """Addresses of pictures of the courses, by the metric's name; none where nothing serves them."""
     summary: str = ""
     """What it wrote to `GITHUB_STEP_SUMMARY`: Markdown."""
     images: Mapping[str, str] = field(default_factory=dict)

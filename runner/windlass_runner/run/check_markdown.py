@@ -5,6 +5,7 @@ For GitHub's dialect (https://github.github.com/gfm/) and its like. Called by `r
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -40,6 +41,11 @@ def link(text: str, address: str | None) -> str:
     if not address or not re.fullmatch(r"https?://[^\s<>|\\]+", address):
         return escape(text)
     return f"[{escape(text)}](<{address}>)"
+
+
+def picture(text: str, address: str, *, width: int) -> str:
+    """An image of an address of ours, so many pixels wide (HTML: Markdown knows no width)."""
+    return f'<img alt="{html.escape(plain(text, 100))}" src="{html.escape(address)}" width="{width}">'
 
 
 def fenced(lines: Iterable[str], *, line_limit: int) -> str:

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from windlass_runner.run.check_evidence import BaseFigures, Evidence
-from windlass_runner.run.check_markdown import and_more, bars, code, escape, table
+from windlass_runner.run.check_markdown import and_more, bars, code, escape, picture, table
 from windlass_runner.run.check_title import number_text
 from windlass_runner.run.report import JobReport
 
 _FIGURES_SHOWN: Final = 40
 _NAME_LIMIT: Final = 60
+_PLOTS_SHOWN: Final = 8
+_PLOT_WIDTH: Final = 400
 
 
 def metrics_section(jobs: Sequence[JobReport], evidence: Evidence) -> str:
@@ -27,7 +29,18 @@ def metrics_section(jobs: Sequence[JobReport], evidence: Evidence) -> str:
     if not rows:
         return ""
     heads = ("Job", "Metric", "Value", _base_head(evidence.base), "Difference", "Course")
-    return "### Metrics\n\n" + and_more(table(heads, rows, right=(2, 3)), len(every) - len(rows))
+    body = and_more(table(heads, rows, right=(2, 3)), len(every) - len(rows))
+    return "\n\n".join(("### Metrics", body, *_plots(every, evidence)))
+
+
+def _plots(every: Sequence[tuple[JobReport, str]], evidence: Evidence) -> list[str]:
+    """The first courses as pictures, two in a row where there is room."""
+    shown = [
+        picture(f"the course of {name}", address, width=_PLOT_WIDTH)
+        for job, name in every
+        if (address := evidence.of(job.key).plots.get(name)) is not None
+    ]
+    return [" ".join(shown[:_PLOTS_SHOWN])] if shown else []
 
 
 def _base_head(base: BaseFigures | None) -> str:

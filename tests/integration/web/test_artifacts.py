@@ -2,39 +2,30 @@
 
 from __future__ import annotations
 
-import http.client
 import io
 import tarfile
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
-from starlette.applications import Starlette
 
 from integration.web.calling import Answer
+from integration.web.linked import NOW, Linked, serving_links
 from unit.ledger.ledger_values import new_run
-from windlass_runner.daemon.server import address_of, listen, serving_http
-from windlass_runner.daemon.settings import ServerSettings
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.records import JobUpdate, NewJob
 from windlass_runner.run.storage import Storage
-from windlass_runner.web.artifacts import make_artifacts
-from windlass_runner.web.link_gate import Shown
-from windlass_runner.web.links import LIFETIME_S, Links
+from windlass_runner.web.links import LIFETIME_S
 
-NOW = 1000.0
 KEY = "train (x/y, ü)"
 LARGE = bytes(range(256)) * 4096
 
 
 class Served:
-    """The links of a daemon, and a client that asks for just what it is told."""
+    """A run whose job has put out a few things."""
 
-    def __init__(self, address: str, ledger: Ledger, storage: Storage) -> None:
-        self.links = Links(address=address, key=b"k" * 32)
-        self.storage = storage
+    def __init__(self, linked: Linked, ledger: Ledger, storage: Storage) -> None:
+        self.linked = linked
         run = ledger.runs.create(new_run(jobs=(NewJob(key=KEY, name="Train"),)), at=1.0)
         assert run is not None
         self.run = run
@@ -47,23 +38,16 @@ class Served:
         (self.folder / "note").write_text("not to be handed out")
 
     def link(self, name: str, *, run: str | None = None, since: float = NOW) -> str:
-        return self.links.make("artifacts", run or self.run, KEY, name, since=since)
+        return self.linked.links.make("artifacts", run or self.run, KEY, name, since=since)
 
     def get(self, url: str, *, method: str = "GET", **headers: str) -> Answer:
-        parts = urlsplit(url)
-        with closing(http.client.HTTPConnection(parts.netloc, timeout=60)) as connection:
-            connection.request(method, f"{parts.path}?{parts.query}", headers=headers)
-            got = connection.getresponse()
-            return Answer(status=got.status, headers=got.headers, body=got.read())
+        return self.linked.get(url, method=method, **headers)
 
 
 @pytest.fixture
 def served(ledger: Ledger, storage: Storage) -> Iterator[Served]:
-    with listen(ServerSettings(port=0)) as listener:
-        served = Served(address_of(listener), ledger, storage)
-        shown = Shown(ledger=lambda: ledger, links=lambda: served.links, storage=storage, clock=lambda: NOW)
-        with serving_http(Starlette(routes=[make_artifacts(shown)]), listener):
-            yield served
+    with serving_links(ledger, storage) as linked:
+        yield Served(linked, ledger, storage)
 
 
 def test_a_file_comes_as_it_is(served: Served) -> None:
@@ -143,11 +127,7 @@ def test_a_run_that_is_not_known_any_more_is_gone(served: Served) -> None:
 
 
 def test_while_the_daemon_waits_to_begin_it_says_so(ledger: Ledger, storage: Storage) -> None:
-    shown = Shown(ledger=lambda: None, links=lambda: None, storage=storage, clock=lambda: NOW)
-    with (
-        listen(ServerSettings(port=0)) as listener,
-        serving_http(Starlette(routes=[make_artifacts(shown)]), listener),
-    ):
-        served = Served(address_of(listener), ledger, storage)
+    with serving_links(ledger, storage, has_begun=False) as linked:
+        served = Served(linked, ledger, storage)
         answer = served.get(served.link("weights"))
         assert (answer.status, answer.headers["Retry-After"]) == (503, "5")

@@ -181,6 +181,26 @@ def test_files_that_a_job_put_out_have_links_that_stay_the_same(ledger: Ledger, 
     assert "ci.example.org" not in without.summary
 
 
+def test_the_picture_of_a_course_has_another_address_when_the_job_has_ended(
+    ledger: Ledger, storage: Storage
+) -> None:
+    run_id = new_run(ledger)
+    links = Links(address="https://ci.example.org", key=b"k" * 32)
+    shown = ChecksShown(storage=storage, links=links)
+    began = JobUpdate(key="train", state="running", started_at=2.0)
+    ledger.runs.record(run_id, jobs=[began], events=[measured(3.0)], at=2.0)
+    assert "<img" not in compose(ledger, shown).checks[0].summary
+    ledger.runs.record(run_id, events=[measured(2.0)], at=3.0)
+    (running,) = compose(ledger, shown).checks
+    address = links.make("plots", run_id, "train", "loss.svg", since=2.0)
+    assert f'src="{address.replace("&", "&amp;")}"' in running.summary
+    ended = JobUpdate(key="train", state="success", ended_at=900.0, metrics={"loss": {"last": 2.0}})
+    ledger.runs.record(run_id, run=RunUpdate(state="success"), jobs=[ended], at=900.0)
+    (check,) = compose(ledger, shown).checks
+    assert "<img" in check.summary
+    assert address.replace("&", "&amp;") not in check.summary
+
+
 def test_a_log_that_is_gone_is_left_out(ledger: Ledger, storage: Storage) -> None:
     run_id = fail_with_a_log(ledger, storage)
     storage.log(run_id, "train", 2).unlink()

@@ -199,6 +199,14 @@ def test_metrics_stand_beside_those_of_the_base_with_difference_and_course() -> 
     ) in check(MEASURED, evidence).summary
 
 
+def test_courses_have_pictures_where_they_are_served() -> None:
+    address = "https://ci.example.org/plots/r1/train/loss.svg?ends=9&signature=x"
+    seen = JobEvidence(courses={"loss": (2.0, 0.25)}, plots={"loss": address})
+    summary = check(MEASURED, Evidence(jobs={"train": seen})).summary
+    shown = address.replace("&", "&amp;")
+    assert f'| <code>█▁</code> |\n\n<img alt="the course of loss" src="{shown}" width="400">' in summary
+
+
 def test_metrics_without_a_base_stand_alone() -> None:
     assert "| Metric | Value |\n| :-- | --: |\n| accuracy | **0.97** |" in check(MEASURED).summary
 
