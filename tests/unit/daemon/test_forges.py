@@ -45,8 +45,8 @@ def test_a_repository_is_served_by_its_own_forge_and_any_other_by_git_alone(tmp_
     assert [found.of(url, plain=plain).name for url in (DIGITS, LAB)] == ["gitea", "gitlab"]
     assert found.of(DIGITS, plain=plain) is found.of(LETTERS, plain=plain) is found.asked(LETTERS)
     assert found.of(PLAIN, plain=plain) is plain
-    assert found.checks(PLAIN, Storage(tmp_path)) is None
-    assert found.checks(LAB, Storage(tmp_path)) is not None
+    assert found.checks(PLAIN, Storage(tmp_path), None) is None
+    assert found.checks(LAB, Storage(tmp_path), None) is not None
     with pytest.raises(OperatorError, match="has no forge that could be asked"):
         found.asked(PLAIN)
 
