@@ -5,7 +5,6 @@ The scheme of https://docs.github.com/en/webhooks/using-webhooks/validating-webh
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Collection
 
@@ -14,7 +13,7 @@ from windlass_runner.forges.base import BadSignature
 
 def sign(body: bytes, secret: str) -> str:
     """The signature header's value for a body."""
-    return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    return "sha256=" + hmac.digest(secret.encode(), body, "sha256").hex()
 
 
 def check_signature(given: str | None, body: bytes, secrets: Collection[str]) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import Select, bindparam, func, select, update
 
 from windlass_runner.ledger.records import Delivery, InboxCounts, NewDelivery
 from windlass_runner.ledger.schema import inbox
@@ -30,13 +30,21 @@ class Inbox:
     def put_all(self, deliveries: Sequence[NewDelivery], *, at: float) -> list[bool]:
         """The same for several, all or none of them: it takes the disk no longer than one."""
         with self._store.write() as connection:
-            rows = (_new_row(delivery, at=at) for delivery in deliveries)
-            return [self._add.run(connection, row).rowcount > 0 for row in rows]
+            found = mappings(connection.execute(_known(one.id for one in deliveries)))
+            seen = {row["id"] for row in found}
+            rows: dict[str, Row] = {}
+            news = []
+            for one in deliveries:
+                news.append(one.id not in seen and one.id not in rows)
+                if news[-1]:
+                    rows[one.id] = _new_row(one, at=at)
+            if rows:
+                self._add.run_many(connection, list(rows.values()))
+        return news
 
     def known(self, ids: Collection[str]) -> frozenset[str]:
         """Those of the ids that were put here before, also where they were handled."""
-        rows = self._store.rows(select(inbox.c.id).where(inbox.c.id.in_(sorted(ids))))
-        return frozenset(row["id"] for row in rows)
+        return frozenset(row["id"] for row in self._store.rows(_known(ids)))
 
     def take(self, limit: int, *, at: float, besides: Collection[str] = ()) -> list[Delivery]:
         """The oldest deliveries that are not handled, `besides` those of some repositories, and one more try
@@ -72,6 +80,10 @@ class Inbox:
             waiting = connection.execute(count.where(inbox.c.handled_at.is_(None))).scalar_one()
             failed = connection.execute(count.where(inbox.c.error.is_not(None))).scalar_one()
         return InboxCounts(waiting=waiting, failed=failed)
+
+
+def _known(ids: Iterable[str]) -> Select[tuple[str]]:
+    return select(inbox.c.id).where(inbox.c.id.in_(sorted(set(ids))))
 
 
 def _new_row(delivery: NewDelivery, *, at: float) -> Row:
