@@ -10,16 +10,13 @@ import http.client
 import json
 import random
 import threading
-import time
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from github_double import world as there
-from github_double.server import GitHubDouble, open_double
+from github_double.server import GitHubDouble
 from integration.daemon.serving import SECRET, Repository, Serving, git, wait_until
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.run.storage import Storage
@@ -33,63 +30,6 @@ jobs:
   one: {uses: script@v1, with: {script: 'echo one'}}
   two: {needs: [one], uses: script@v1, with: {script: '%s'}}
 """
-
-
-class RealClock(there.Clock):
-    """The daemon is a process of its own: time passes for both alike."""
-
-    def __call__(self) -> float:
-        return time.time()
-
-
-@pytest.fixture
-def hub() -> Iterator[GitHubDouble]:
-    with open_double(there.World(clock=RealClock())) as double:
-        yield double
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Repository:
-    bare, work = tmp_path / "digits.git", tmp_path / "work"
-    git(tmp_path, "init", "-q", "--bare", str(bare))
-    git(tmp_path, "init", "-q", "-b", "main", str(work))
-    return Repository(bare=bare, work=work)
-
-
-@pytest.fixture
-def serving(tmp_path: Path, repository: Repository, hub: GitHubDouble) -> Iterator[Serving]:
-    (tmp_path / "secret").write_text(SECRET)
-    (tmp_path / "key.pem").write_text(there.private_key())
-    (tmp_path / "windlass.toml").write_text(
-        f"""
-[server]
-listen = "127.0.0.1:0"
-[storage]
-path = "store"
-[credentials.acme-app]
-app_id = {hub.world.app_id}
-private_key = {{file = "key.pem"}}
-webhook_secret = {{file = "secret"}}
-api_url = "{hub.url}"
-[[repository]]
-url = "{repository.bare}"
-name = "acme/digits"
-forge = "github"
-credentials = "acme-app"
-poll_s = 1
-run_existing = true
-[[host]]
-engine = "process"
-"""
-    )
-    serving = Serving(folder=tmp_path)
-    yield serving
-    for life in serving.lives:
-        if life.poll() is None:
-            life.terminate()
-            life.wait(20)
-        if life.stdout is not None:
-            life.stdout.close()
 
 
 def push_all(repository: Repository) -> dict[str, str]:
@@ -156,8 +96,9 @@ def storm(serving: Serving, branches: dict[str, str], answers: Counter[int], is_
 
 
 def test_nothing_is_lost_or_doubled_and_every_check_is_right_in_the_end(
-    repository: Repository, serving: Serving, hub: GitHubDouble, tmp_path: Path
+    repository: Repository, on_github: Serving, hub: GitHubDouble, tmp_path: Path
 ) -> None:
+    serving = on_github
     branches = push_all(repository)
     home = hub.world.add_repository("acme/digits", commits=tuple(branches))
     hub.world.install(home)
