@@ -148,6 +148,8 @@ class World:
     app: App = field(default_factory=App)
     settles_after_s: float = 0.0
     tells_app: bool = True
+    lists_failures_alone: bool = True
+    """Whether deliveries can be asked for by what came of them: older servers give them all."""
     hourly_limit: int = 5_000
     calls: int = 0
     """Of this hour."""

@@ -229,9 +229,17 @@ def test_what_is_older_than_github_keeps_it_is_let_be(room: Room, hub: GitHubDou
     assert room.fetched() == 0
 
 
+def test_a_server_that_lists_what_went_through_as_well_is_understood(room: Room, hub: GitHubDouble) -> None:
+    hub.world.lists_failures_alone = False
+    hub.deliver("push", push(A)).status_code = 202
+    failed = hub.deliver("push", push(B))
+    room.turn()
+    assert room.taken() == [(f"github:{failed.guid}", "push")]
+
+
 def test_a_delivery_that_failed_later_than_younger_ones_is_found(room: Room, hub: GitHubDouble) -> None:
     slow = hub.deliver("push", push(A))
-    slow.status_code = 200
+    slow.delivered_at, slow.status_code = slow.delivered_at - 30, 200
     hub.deliver("push", push(B))
     room.turn()
     assert len(room.taken()) == 1
