@@ -55,6 +55,7 @@ class Forges:
             links=links,
             each_job=found.checks_per == "job",
             skipped_passes=found.skipped == "success",
+            comments=found.comment,
         )
 
     def asked(self, repository: str) -> Asked:

@@ -69,6 +69,8 @@ class RepositorySettings:
     """Whether a forge shows a check for each `workflow` alone, or beside it one for each `job`."""
     skipped: str = "skipped"
     """How the check of a workflow that path filters keep from running concludes: `skipped` or `success`."""
+    comment: bool = False
+    """Whether a comment on each pull request (of GitHub) tells how its newest commit stands."""
     run_existing: bool = False
     """Whether what stands on the branches when the repository is first seen is run."""
 
@@ -239,6 +241,9 @@ def _repository(
     secret = read_secret_source(section, "webhook_secret", folder)
     checks_per = section.choice("checks_per", _CHECKS_PER)
     skipped = section.choice("skipped", _SKIPPED)
+    comment = section.flag("comment")
+    if comment and forge != "github":
+        section.error("comment", "comments are written on GitHub only", "leave it out")
     run_existing = section.flag("run_existing")
     section.finish()
     if url is None:
@@ -263,6 +268,7 @@ def _repository(
         webhook_secret=secret or (found.webhook_secret if found is not None else None),
         checks_per=checks_per or "workflow",
         skipped=skipped or "skipped",
+        comment=bool(comment),
         run_existing=bool(run_existing),
     )
 

@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from windlass_runner.daemon.evidence import figures, read_evidence
-from windlass_runner.forges.base import CommitStatus
+from windlass_runner.forges.base import CommitStatus, PullRequestComment
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.records import JobRecord, RunRecord
+from windlass_runner.run.check_comment import comment_text
+from windlass_runner.run.check_evidence import Evidence
 from windlass_runner.run.check_report import to_checks
 from windlass_runner.run.report import JobReport, OutputReport, RemarkReport, RunReport, note_text, to_note
 from windlass_runner.run.storage import Storage
 from windlass_runner.web.links import LINKED_TYPES, Links
+from windlass_runner.workflow.events import Event
 
+_RUNS_LOOKED_AT: Final = 100
 Link = Callable[[str], str | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChecksShown:
     """For forges that show checks: where the logs lie, what links are made with (None: there are none),
-    whether each job has a check of its own, and whether that of a workflow which path filters kept from
-    running says that it succeeded."""
+    whether each job has a check of its own, whether that of a workflow which path filters kept from running
+    says that it succeeded, and whether there is a comment on pull requests."""
 
     storage: Storage
     links: Links | None = None
     each_job: bool = False
     skipped_passes: bool = False
+    comments: bool = False
 
 
 def compose_status(
@@ -52,7 +58,31 @@ def compose_status(
         each_job=checks.each_job,
         skipped_passes=checks.skipped_passes,
     )
-    return CommitStatus(repository=repository, sha=sha, checks=shown, note=note)
+    found = list(zip(newest.values(), reports, evidence, strict=True))
+    comments = _comments(ledger, found) if checks.comments else ()
+    return CommitStatus(repository=repository, sha=sha, checks=shown, note=note, comments=comments)
+
+
+def _comments(
+    ledger: Ledger, found: Sequence[tuple[RunRecord, RunReport, Evidence]]
+) -> tuple[PullRequestComment, ...]:
+    """One for each pull request of which this is the newest commit."""
+    of_number: dict[int, list[tuple[RunReport, Evidence]]] = {}
+    for run, report, evidence in found:
+        number = Event.from_json(json.loads(ledger.runs.event(run.id))).number
+        if number is not None and _is_newest(ledger, run):
+            of_number.setdefault(number, []).append((report, evidence))
+    return tuple(
+        PullRequestComment(number=number, text=comment_text(found[0][0].sha, runs))
+        for number, runs in of_number.items()
+    )
+
+
+def _is_newest(ledger: Ledger, run: RunRecord) -> bool:
+    """Whether nothing was run since for another commit of its ref. Older ones that run again do not count."""
+    runs = ledger.runs.list(repository=run.repository, ref=run.ref, limit=_RUNS_LOOKED_AT)
+    newest = next((one for one in runs if one.rerun_of is None), run)
+    return newest.sha == run.sha
 
 
 def run_report(ledger: Ledger, run: RunRecord, *, url: str | None, links: Links | None = None) -> RunReport:

@@ -120,13 +120,23 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PullRequestComment:
+    """What the one comment of ours on a pull request says. `text` is Markdown."""
+
+    number: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CommitStatus:
-    """How a commit stands: as checks, and as one JSON document for forges that are plain git."""
+    """How a commit stands: as checks, and as one JSON document for forges that are plain git. `comments`:
+    on the pull requests whose newest commit it is, where they are wanted."""
 
     repository: str
     sha: str
     checks: tuple[Check, ...]
     note: str
+    comments: tuple[PullRequestComment, ...] = ()
 
 
 class Forge(Protocol):

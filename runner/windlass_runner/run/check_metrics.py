@@ -17,6 +17,14 @@ _PLOT_WIDTH: Final = 400
 
 
 def metrics_section(jobs: Sequence[JobReport], evidence: Evidence) -> str:
+    """The table of the metrics, and pictures of how they went."""
+    table_of_them = metrics_table(jobs, evidence)
+    if not table_of_them:
+        return ""
+    return "\n\n".join(("### Metrics", table_of_them, *_plots(jobs, evidence)))
+
+
+def metrics_table(jobs: Sequence[JobReport], evidence: Evidence) -> str:
     """Each figure with the base branch's, the difference, and its course. Whether more is better is
     not ours to say."""
     figures = {job.key: _latest(job, evidence) for job in jobs}
@@ -29,16 +37,15 @@ def metrics_section(jobs: Sequence[JobReport], evidence: Evidence) -> str:
     if not rows:
         return ""
     heads = ("Job", "Metric", "Value", _base_head(evidence.base), "Difference", "Course")
-    body = and_more(table(heads, rows, right=(2, 3)), len(every) - len(rows))
-    return "\n\n".join(("### Metrics", body, *_plots(every, evidence)))
+    return and_more(table(heads, rows, right=(2, 3)), len(every) - len(rows))
 
 
-def _plots(every: Sequence[tuple[JobReport, str]], evidence: Evidence) -> list[str]:
+def _plots(jobs: Sequence[JobReport], evidence: Evidence) -> list[str]:
     """The first courses as pictures, two in a row where there is room."""
     shown = [
         picture(f"the course of {name}", address, width=_PLOT_WIDTH)
-        for job, name in every
-        if (address := evidence.of(job.key).plots.get(name)) is not None
+        for job in jobs
+        for name, address in sorted(evidence.of(job.key).plots.items())
     ]
     return [" ".join(shown[:_PLOTS_SHOWN])] if shown else []
 

@@ -44,7 +44,7 @@ _REASON_LIMIT: Final = 160
 _PINS_SHOWN: Final = 40
 _SUMMARY_OF_JOB_LIMIT: Final = 15_000
 
-_MARKS: Final = {
+STATE_MARKS: Final = {
     "success": "✅",
     "failure": "❌",
     "timed_out": "⏱️",
@@ -105,7 +105,7 @@ def _joined(sections: Iterable[str]) -> str:
 def _stands(run: RunReport) -> str:
     """Why it is not further, where the reason is for people to act on."""
     if run.state == "waiting" and run.reason:
-        return f"{_MARKS['waiting']} **It waits**: {escape(run.reason, 400)}"
+        return f"{STATE_MARKS['waiting']} **It waits**: {escape(run.reason, 400)}"
     return ""
 
 
@@ -114,7 +114,7 @@ def _failure(job: JobReport | None, evidence: Evidence, *, at: float, named: boo
         return ""
     title = f"{job.name} {job_title(job, at=at)}" if named else job_title(job, at=at)
     tries = f" (attempt {job.attempt})" if job.attempt > 1 else ""
-    heading = f"### {_MARKS[job.state]} {escape(title)}{tries}"
+    heading = f"### {STATE_MARKS[job.state]} {escape(title)}{tries}"
     lines = _end(evidence.of(job.key).log_end)
     if not lines:
         return heading
@@ -156,7 +156,7 @@ def _jobs(jobs: Sequence[JobReport], *, at: float) -> str:
         shown = [jobs[index] for index in sorted(urgent[:_JOBS_SHOWN])]
     rows = [
         (
-            _MARKS[job.state],
+            STATE_MARKS[job.state],
             link(job.name[:_NAME_LIMIT], job.url),
             _STATE_WORDS.get(job.state, job.state),
             _duration(job, at),

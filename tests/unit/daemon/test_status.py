@@ -43,6 +43,7 @@ def new_run(
     sha: str = "a" * 40,
     ref: str = "refs/heads/main",
     jobs: tuple[NewJob, ...] = (NewJob(key="train", name="Train"),),
+    rerun_of: str | None = None,
     **event: Any,
 ) -> str:
     """A run of `train`."""
@@ -70,6 +71,7 @@ def new_run(
             event=json.dumps(happened.to_json()),
             name="train",
             jobs=jobs,
+            rerun_of=rerun_of,
         ),
         at=1.0,
     )
@@ -199,6 +201,28 @@ def test_the_picture_of_a_course_has_another_address_when_the_job_has_ended(
     (check,) = compose(ledger, shown).checks
     assert "<img" in check.summary
     assert address.replace("&", "&amp;") not in check.summary
+
+
+def test_a_comment_is_about_the_newest_commit_of_a_pull_request(ledger: Ledger, storage: Storage) -> None:
+    shown = ChecksShown(storage=storage, comments=True)
+    pull = {"kind": "pull_request", "number": 7, "ref": "refs/pull/7/head"}
+    old, new = "b" * 40, "c" * 40
+    first = new_run(ledger, sha=old, **pull)
+    (comment,) = compose(ledger, shown, sha=old).comments
+    assert (comment.number, comment.text.splitlines()[0]) == (7, "### Checks of <code>bbbbbbb</code>")
+    new_run(ledger, sha=new, **pull)
+    assert compose(ledger, shown, sha=old).comments == ()
+    assert [one.number for one in compose(ledger, shown, sha=new).comments] == [7]
+    new_run(ledger, sha=old, rerun_of=first, **pull)
+    assert compose(ledger, shown, sha=old).comments == ()
+    assert [one.number for one in compose(ledger, shown, sha=new).comments] == [7]
+
+
+def test_a_push_has_no_comment_and_no_one_has_unasked(ledger: Ledger, storage: Storage) -> None:
+    new_run(ledger)
+    assert compose(ledger, ChecksShown(storage=storage, comments=True)).comments == ()
+    new_run(ledger, sha="b" * 40, kind="pull_request", number=7, ref="refs/pull/7/head")
+    assert compose(ledger, ChecksShown(storage=storage), sha="b" * 40).comments == ()
 
 
 def test_a_log_that_is_gone_is_left_out(ledger: Ledger, storage: Storage) -> None:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 from urllib.parse import quote, urlsplit
 
-from windlass_registry.errors import UpstreamError
-from windlass_runner.forges.base import CommitStatus, ParsedDelivery
+from windlass_registry.errors import OperatorError, UpstreamError
+from windlass_runner.forges.base import CommitStatus, ParsedDelivery, PullRequestComment
 from windlass_runner.forges.github import deliveries
 from windlass_runner.forges.github.app_tokens import (
     AppKey,
@@ -21,6 +21,7 @@ from windlass_runner.forges.github.app_tokens import (
 )
 from windlass_runner.forges.github.check_runs import CheckRuns
 from windlass_runner.forges.github.client import Bearer, Client, CommitUnknown, Moved, NotFound
+from windlass_runner.forges.github.comments import Comments
 from windlass_runner.forges.github.missed import MissedDelivery, fetch_delivery, fetch_missed
 from windlass_runner.forges.github.people import (
     PullRequests,
@@ -68,6 +69,7 @@ class _Access:
             else PersonalToken(account.name, account.read_token or _nothing)
         )
         self._own = self._client(bearer)
+        self._login: str | None = None
 
     def client(self, repository: str) -> Client:
         """Who may speak to that repository (`owner/name`)."""
@@ -91,6 +93,17 @@ class _Access:
         """Its installation may be another by now."""
         with self._lock:
             self._installations.pop(repository, None)
+
+    def login(self) -> str:
+        """Who writes with this account: a person, or the App's bot."""
+        if self._login is None:
+            is_app = self.account.app_id is not None
+            found = self.own.request("GET", "/app" if is_app else "/user")
+            word = found.get("slug" if is_app else "login") if isinstance(found, dict) else None
+            if not isinstance(word, str):
+                raise OperatorError(f"GitHub does not say who {self.account.name} is")
+            self._login = f"{word}[bot]" if is_app else word
+        return self._login
 
     def _find_installation(self, repository: str) -> int:
         try:
@@ -122,6 +135,7 @@ class _Place:
     name: str
     access: _Access
     poster: CheckRuns | Statuses
+    comments: Comments = field(default_factory=Comments)
     current: str | None = None
 
 
@@ -183,6 +197,17 @@ class GitHub:
             self._at(place, lambda client, name: place.poster.post(client, name, status))
         except CommitUnknown as error:
             log.warning("commit %s of %s is not at GitHub: %s", status.sha, place.name, error)
+            return
+        for comment in status.comments:
+            self._comment(place, comment)
+
+    def _comment(self, place: _Place, comment: PullRequestComment) -> None:
+        """A comment that may not be (a locked conversation, a permission that lacks) holds up nothing."""
+        try:
+            login = place.access.login()
+            self._at(place, lambda client, name: place.comments.post(client, name, comment, login=login))
+        except OperatorError as error:
+            log.warning("no comment on %s#%s: %s", place.name, comment.number, error)
 
     def may_write(self, repository: str, login: str) -> bool:
         """See `forges.base.Asked`."""
