@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -43,42 +43,56 @@ def compose_status(
 
     Without `checks` it is the note alone, for which the ledger is read and nothing else.
     """
-    newest: dict[str, RunRecord] = {}
-    for run in ledger.runs.of_commit(repository, sha):
-        newest.setdefault(run.workflow_path, run)
+    runs = ledger.runs.of_commit(repository, sha)
+    newest = _newest(runs)
     links = checks.links if checks is not None else None
-    reports = [run_report(ledger, run, url=url_of(run.id), links=links) for run in newest.values()]
+    reports = [run_report(ledger, run, url=url_of(run.id), links=links) for run in newest]
     note = note_text(to_note(reports, commit=sha, updated=at))
     if checks is None:
         return CommitStatus(repository=repository, sha=sha, checks=(), note=note)
-    evidence = [read_evidence(ledger, checks.storage, run, links=links) for run in newest.values()]
+    evidence = [read_evidence(ledger, checks.storage, run, links=links) for run in newest]
     shown = to_checks(
         list(zip(reports, evidence, strict=True)),
         at=at,
         each_job=checks.each_job,
         skipped_passes=checks.skipped_passes,
     )
-    found = list(zip(newest.values(), reports, evidence, strict=True))
-    comments = _comments(ledger, found) if checks.comments else ()
+    comments = _comments(ledger, runs, checks, url_of) if checks.comments else ()
     return CommitStatus(repository=repository, sha=sha, checks=shown, note=note, comments=comments)
 
 
+def _newest(runs: Iterable[RunRecord]) -> list[RunRecord]:
+    """Of each workflow the first one."""
+    found: dict[str, RunRecord] = {}
+    for run in runs:
+        found.setdefault(run.workflow_path, run)
+    return list(found.values())
+
+
 def _comments(
-    ledger: Ledger, found: Sequence[tuple[RunRecord, RunReport, Evidence]]
+    ledger: Ledger, runs: Sequence[RunRecord], checks: ChecksShown, url_of: Link
 ) -> tuple[PullRequestComment, ...]:
-    """One for each pull request of which this is the newest commit."""
-    of_number: dict[int, list[tuple[RunReport, Evidence]]] = {}
-    for run, report, evidence in found:
+    """One for each pull request of which this is the newest commit, about the runs that belong to it."""
+    pulls: dict[int, list[RunRecord]] = {}
+    for run in runs:
         number = Event.from_json(json.loads(ledger.runs.event(run.id))).number
-        if number is not None and _is_newest(ledger, run):
-            of_number.setdefault(number, []).append((report, evidence))
+        if number is not None:
+            pulls.setdefault(number, []).append(run)
+
+    def described(run: RunRecord) -> tuple[RunReport, Evidence]:
+        report = run_report(ledger, run, url=url_of(run.id), links=checks.links)
+        return report, read_evidence(ledger, checks.storage, run)
+
     return tuple(
-        PullRequestComment(number=number, text=comment_text(found[0][0].sha, runs))
-        for number, runs in of_number.items()
+        PullRequestComment(
+            number=number, text=comment_text(found[0].sha, list(map(described, _newest(found))))
+        )
+        for number, found in pulls.items()
+        if _is_newest_commit(ledger, found[0])
     )
 
 
-def _is_newest(ledger: Ledger, run: RunRecord) -> bool:
+def _is_newest_commit(ledger: Ledger, run: RunRecord) -> bool:
     """Whether nothing was run since for another commit of its ref. Older ones that run again do not count."""
     runs = ledger.runs.list(repository=run.repository, ref=run.ref, limit=_RUNS_LOOKED_AT)
     newest = next((one for one in runs if one.rerun_of is None), run)

@@ -218,6 +218,16 @@ def test_a_comment_is_about_the_newest_commit_of_a_pull_request(ledger: Ledger, 
     assert [one.number for one in compose(ledger, shown, sha=new).comments] == [7]
 
 
+def test_a_push_of_the_same_commit_takes_no_comment_away(ledger: Ledger, storage: Storage) -> None:
+    pulled = new_run(ledger, kind="pull_request", number=7, ref="refs/pull/7/head")
+    ledger.runs.record(pulled, run=RunUpdate(state="failure"), jobs=[], at=2.0)
+    pushed = new_run(ledger, ref="refs/heads/change")
+    found = compose(ledger, ChecksShown(storage=storage, comments=True))
+    assert [check.external_id for check in found.checks] == [pushed]
+    (comment,) = found.comments
+    assert "| ❌ | [train]" in comment.text
+
+
 def test_a_push_has_no_comment_and_no_one_has_unasked(ledger: Ledger, storage: Storage) -> None:
     new_run(ledger)
     assert compose(ledger, ChecksShown(storage=storage, comments=True)).comments == ()
