@@ -20,6 +20,7 @@ from github_double.world import Repository as Hosted
 from github_double.world import World, private_key, real_clock
 from integration.daemon.git_http import git_over_http
 from integration.daemon.serving import QUICK, Repository, Serving, wait_until
+from integration.daemon.test_reconciling import pull_request
 
 SUCCESS = ("completed", "success")
 TWO_JOBS = """
@@ -102,6 +103,10 @@ def read(url: str) -> bytes:
     return content
 
 
+def comment(hosted: Hosted) -> str:
+    return "\n".join(found["body"] for found in hosted.comments.values())
+
+
 def states(hosted: Hosted, sha: str) -> dict[str, tuple[str, str | None]]:
     return {run.fields["name"]: run.state for run in hosted.runs_of(sha)}
 
@@ -174,6 +179,25 @@ def test_who_sees_a_check_may_fetch_what_its_job_put_out(
     assert answers[0].startswith(b"all/\0")
     with pytest.raises(HTTPError, match="404"):
         read(on_github.address + links[0][:-1])
+
+
+def test_by_setting_a_pull_request_has_one_comment_about_its_newest_commit(
+    on_github: Serving, hub: GitHubDouble, hosted: Hosted, repository: Repository
+) -> None:
+    set_in_repository(on_github, 'comment = true\nwebhook_secret = {file = "secret"}')
+    repository.push_workflow(QUICK.replace("push", "pull_request"))
+    for action in ("opened", "synchronize"):
+        on_github.start()
+        hub.hook_url = f"{on_github.address}/hooks/github"
+        sha = repository.commit({"change": action})
+        repository.push("main:refs/pull/7/head")
+        hosted.commits.add(sha)
+        hub.deliver("pull_request", pull_request(7, sha, action=action))
+        told = f"### Checks of <code>{sha[:7]}</code>"
+        wait_until(lambda told=told: told in comment(hosted), what="the comment", timeout_s=60)
+        wait_until(lambda: "| ✅ | ci | succeeded" in comment(hosted), what="the success", timeout_s=60)
+        on_github.kill()
+    assert len(hosted.comments) == 1
 
 
 def test_what_was_not_posted_while_github_was_down_is_posted_by_the_next_life(
