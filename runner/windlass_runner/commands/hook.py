@@ -27,7 +27,7 @@ def configure(parser: ArgumentParser) -> None:
 
 def execute(arguments: Namespace, invocation: Invocation) -> int:
     """Print the script."""
-    from windlass_runner.daemon.settings import repository_address
+    from windlass_runner.daemon.repository_settings import repository_address
     from windlass_runner.forges.hook_script import post_receive_script
 
     if not arguments.server.startswith(("http://", "https://")):

@@ -12,7 +12,8 @@ from typing import Final, Literal
 from windlass_registry.errors import WindlassError
 from windlass_runner.commands.checks import Check
 from windlass_runner.commands.paint import tame
-from windlass_runner.daemon.settings import RepositorySettings, ServerSettings, Settings
+from windlass_runner.daemon.repository_settings import RepositorySettings
+from windlass_runner.daemon.settings import ServerSettings, Settings
 
 _LONGEST_HEALTH_BYTES: Final = 4 * 1024 * 1024
 

@@ -18,7 +18,7 @@ from typing import Final
 from windlass_registry.errors import WindlassError
 from windlass_runner.daemon.deliveries import observed
 from windlass_runner.daemon.journal import Journal
-from windlass_runner.daemon.settings import RepositorySettings
+from windlass_runner.daemon.repository_settings import RepositorySettings
 from windlass_runner.daemon.worker import backoff_s
 from windlass_runner.forges.folder_stamp import FolderStamp, take_stamp
 from windlass_runner.forges.git import Git

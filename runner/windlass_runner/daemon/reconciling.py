@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from windlass_registry.errors import WindlassError
 from windlass_runner.daemon.deliveries import from_github, observed_pull_request
 from windlass_runner.daemon.journal import Journal
-from windlass_runner.daemon.settings import RepositorySettings
+from windlass_runner.daemon.repository_settings import RepositorySettings
 from windlass_runner.daemon.worker import backoff_s
 from windlass_runner.forges.base import DeliveryRefused
 from windlass_runner.forges.github.deliveries import is_known, read_delivery

@@ -15,8 +15,8 @@ from windlass_registry.errors import AuthorError, OperatorError, UpstreamError, 
 from windlass_runner.daemon.approvals import Approvals
 from windlass_runner.daemon.journal import Journal
 from windlass_runner.daemon.pushes import Pushes, Source
+from windlass_runner.daemon.repository_settings import RepositorySettings
 from windlass_runner.daemon.rerun import plan_rerun
-from windlass_runner.daemon.settings import RepositorySettings
 from windlass_runner.daemon.starting import Starting
 from windlass_runner.daemon.workflows import find_workflows, named
 from windlass_runner.forges.git import Git, default_branches

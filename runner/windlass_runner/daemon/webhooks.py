@@ -11,8 +11,8 @@ from typing import Final, Protocol
 from windlass_registry.errors import OperatorError, UpstreamError
 from windlass_runner.daemon.deliveries import from_github, from_hook
 from windlass_runner.daemon.journal import Journal
+from windlass_runner.daemon.repository_settings import RepositorySettings, repository_address
 from windlass_runner.daemon.secret_sources import SecretSource
-from windlass_runner.daemon.settings import RepositorySettings, repository_address
 from windlass_runner.forges import plain_git
 from windlass_runner.forges.base import BadDelivery, BadSignature, DeliveryRefused, ParsedDelivery
 from windlass_runner.forges.gitea import deliveries as gitea

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from github_double.server import GitHubDouble, open_double
+from github_double.server import Fault, GitHubDouble, open_double
 from github_double.world import Repository as Hosted
 from github_double.world import World, private_key, real_clock
 from integration.daemon.serving import Repository, Serving, wait_until
 from integration.forges.posting import URL, app_account
 from windlass_runner.daemon.reconciling import Reconciling
-from windlass_runner.daemon.settings import RepositorySettings
+from windlass_runner.daemon.repository_settings import RepositorySettings
 from windlass_runner.forges.github.forge import GitHub, HostedRepository
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.records import RunRecord
@@ -272,6 +272,15 @@ def test_pull_requests_are_told_of_when_they_move_and_cost_nothing_while_they_do
     room.begin()
     room.turn()
     assert room.taken() == []  # a new life knows them
+
+
+def test_an_app_without_a_webhook_has_missed_nothing(
+    room: Room, hub: GitHubDouble, caplog: pytest.LogCaptureFixture
+) -> None:
+    hub.plan(Fault(path="/app/hook/", status=404))
+    caplog.set_level("INFO")
+    assert room.turn() == 60.0
+    assert not caplog.records
 
 
 def test_of_more_pull_requests_than_a_page_none_is_new_twice(

@@ -11,8 +11,8 @@ import pytest
 
 from forge_doubles import gitea, gitlab
 from windlass_runner.daemon.deliveries import News, read_news
+from windlass_runner.daemon.repository_settings import RepositorySettings
 from windlass_runner.daemon.secret_sources import SecretSource
-from windlass_runner.daemon.settings import RepositorySettings
 from windlass_runner.daemon.webhooks import Webhooks
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.web.app import Reply

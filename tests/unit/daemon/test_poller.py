@@ -11,7 +11,7 @@ import pytest
 
 from windlass_runner.daemon.deliveries import read_news
 from windlass_runner.daemon.poller import Poller, moves
-from windlass_runner.daemon.settings import RepositorySettings
+from windlass_runner.daemon.repository_settings import RepositorySettings
 from windlass_runner.forges.git import Git
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.workflow.events import NO_COMMIT, Event

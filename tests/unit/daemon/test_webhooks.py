@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from windlass_runner.daemon.deliveries import News, read_news
+from windlass_runner.daemon.repository_settings import RepositorySettings
 from windlass_runner.daemon.secret_sources import SecretSource
-from windlass_runner.daemon.settings import RepositorySettings
 from windlass_runner.daemon.webhooks import Webhooks
 from windlass_runner.forges.signatures import sign
 from windlass_runner.ledger.errors import LedgerFull
