@@ -100,7 +100,8 @@ def invalid(resource: str, field_name: str, message: str) -> Answer:
 
 def page(call: Call, items: Sequence[Json]) -> tuple[list[Json], dict[str, str]]:
     """One page of a list, and the header that leads to the next."""
-    size, number = min(int(call.query.get("per_page", "30")), 100), int(call.query.get("page", "1"))
+    size = min(int(call.query.get("per_page", "30")), call.world.longest_page)
+    number = int(call.query.get("page", "1"))
     rest = len(items) > size * number
     link = {"Link": f'<{call.url}/none?page={number + 1}>; rel="next"'} if rest else {}
     return list(items[size * (number - 1) : size * number]), link
@@ -380,7 +381,8 @@ def list_annotations(call: Call) -> Answer:
     nothing = {"title": None, "raw_details": None, "start_column": None, "end_column": None}
     whole = [call.whole("check-annotation", **{**nothing, **found}) for found in run.annotations]
     items, link = page(call, whole)
-    return Answer(status=200, body=items, headers=link)
+    wrapped = {"total_count": len(whole), "check_annotations": items}
+    return Answer(status=200, body=wrapped if call.world.wraps_annotations else items, headers=link)
 
 
 @route("get", "/repos/{owner}/{repo}/commits/{ref}/check-runs")

@@ -150,6 +150,10 @@ class World:
     tells_app: bool = True
     lists_failures_alone: bool = True
     """Whether deliveries can be asked for by what came of them: older servers give them all."""
+    longest_page: int = 100
+    """How many members of a list it gives at once, whatever is asked for."""
+    wraps_annotations: bool = False
+    """Servers that act as GitHub put them into an object, against its description."""
     hourly_limit: int = 5_000
     calls: int = 0
     """Of this hour."""

@@ -283,9 +283,11 @@ def test_an_app_without_a_webhook_has_missed_nothing(
     assert not caplog.records
 
 
+@pytest.mark.parametrize("longest_page", [100, 50])
 def test_of_more_pull_requests_than_a_page_none_is_new_twice(
-    room: Room, hub: GitHubDouble, hosted: Hosted
+    room: Room, hub: GitHubDouble, hosted: Hosted, longest_page: int
 ) -> None:
+    hub.world.longest_page = longest_page
     hosted.pulls |= {number: pull(number, A) for number in range(1, 131)}
     room.turn()
     hosted.pulls[1] = pull(1, B)

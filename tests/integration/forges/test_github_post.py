@@ -130,6 +130,18 @@ def test_after_a_restart_the_newest_run_of_many_is_found(hub: GitHubDouble, repo
     assert repository.runs_of(SHA)[-1].state == SUCCESS
 
 
+def test_pages_that_are_shorter_than_asked_for_are_read_to_the_end(
+    hub: GitHubDouble, repository: Repository
+) -> None:
+    forge = open_forge(hub)
+    for number in range(5):
+        forge.post(status(check("failure", run=f"r{number}")))
+        hub.world.clock.wait(10)
+    hub.world.longest_page = 2
+    open_forge(hub).post(status(check("success", run="r0")))
+    assert [run.state for run in repository.runs_of(SHA)] == [SUCCESS, *[FAILURE] * 4]
+
+
 def test_another_apps_check_of_the_same_name_is_left_alone(hub: GitHubDouble, repository: Repository) -> None:
     open_forge(hub).post(status(check()))
     (theirs,) = repository.runs_of(SHA)
@@ -183,6 +195,16 @@ def test_annotations_cut_off_by_a_kill_are_completed(hub: GitHubDouble, reposito
     assert len(run.annotations) == 100
     open_forge(hub).post(status(check("failure", annotations=annotations(120))))
     assert [found["start_line"] for found in run.annotations] == list(range(1, 121))
+
+
+def test_annotations_that_stand_in_an_object_are_known(hub: GitHubDouble, repository: Repository) -> None:
+    open_forge(hub).post(status(check(annotations=annotations(3))))
+    hub.world.wraps_annotations = True
+    open_forge(hub).post(status(check("failure", annotations=annotations(4))))
+    (run,) = repository.runs_of(SHA)
+    assert run.state == FAILURE
+    assert [found["start_line"] for found in run.annotations] == [1, 2, 3, 4]
+    assert len(hub.take_violations()) == 1  # the object
 
 
 def test_the_same_remark_twice_is_one_annotation(hub: GitHubDouble, repository: Repository) -> None:
@@ -468,6 +490,14 @@ def test_a_commit_that_github_does_not_have_is_given_up(
 ) -> None:
     open_forge(hub).post(status(check(), sha="c" * 40))
     assert "is not at GitHub" in caplog.text
+
+
+def test_a_commit_whose_checks_cannot_be_listed_gets_one_all_the_same(
+    hub: GitHubDouble, repository: Repository
+) -> None:
+    hub.plan(Fault(method="GET", path="/check-runs$", status=404))
+    open_forge(hub).post(status(check()))
+    assert shown(repository) == {"ci": RUNNING}
 
 
 # -- a personal token -------------------------------------------------------------------------------

@@ -83,10 +83,7 @@ class CheckRuns:
         """What stands on the commit of ours; the newest where there are two alike."""
         known = self._commits.get(sha)
         if known is None:
-            path = f"/repos/{repository}/commits/{sha}/check-runs"
-            query = {"filter": "all", "app_id": self._app_id}
-            runs = list(client.pages(path, query=query, items="check_runs"))
-            own = [run for run in runs if self._is_ours(run)]
+            own = [run for run in self._fetch(client, repository, sha) if self._is_ours(run)]
             oldest_first = sorted(own, key=_id)
             known = {(run["name"], run.get("external_id") or ""): _found(run) for run in oldest_first}
             self._commits[sha] = known
@@ -94,6 +91,16 @@ class CheckRuns:
                 self._commits.popitem(last=False)
         self._commits.move_to_end(sha)
         return known
+
+    def _fetch(self, client: Client, repository: str, sha: str) -> list[dict[str, Any]]:
+        """All on the commit; none where it is not known. Whether that, or the repository, is amiss tells
+        the answer to the making of one."""
+        path = f"/repos/{repository}/commits/{sha}/check-runs"
+        query = {"filter": "all", "app_id": self._app_id}
+        try:
+            return list(client.pages(path, query=query, items="check_runs"))
+        except NotFound:
+            return []
 
     def _is_ours(self, run: dict[str, Any]) -> bool:
         """GitHub may leave out the App; the `external_id` of a run of ours decides then."""
@@ -153,7 +160,8 @@ class CheckRuns:
             return ()
         if not posted.are_annotations_known:
             path = f"/repos/{repository}/check-runs/{posted.id}/annotations"
-            posted.annotations = set(map(annotation_key, client.pages(path, query={})))
+            found = client.pages(path, query={}, items="check_annotations")  # an object on some servers
+            posted.annotations = set(map(annotation_key, found))
             posted.are_annotations_known = True
         return [body for body in _distinct(check) if annotation_key(body) not in posted.annotations]
 

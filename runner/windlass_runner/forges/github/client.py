@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from importlib.metadata import version
 from typing import Any, Final, NoReturn, Protocol
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import github
 import requests
@@ -61,10 +61,12 @@ class Bearer(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
-    """What was read, and the mark by which GitHub knows whether it has changed since; None: it gave none."""
+    """What was read, and the mark by which GitHub knows whether it has changed since; None: it gave none.
+    `is_whole`: of a list, there are no further pages."""
 
     found: Json
     etag: str | None
+    is_whole: bool
 
 
 class Client:
@@ -111,7 +113,10 @@ class Client:
         """A read that GitHub does not count, and answers with nothing (None), where `etag` still holds."""
         known = {"If-None-Match": etag} if etag is not None else {}
         headers, found = self._ask("GET", path, query=query, headers=known)
-        return None if found is None else Read(found=found, etag=headers.get("etag"))
+        if found is None:
+            return None
+        is_whole = not _next_page(headers.get("link", ""))
+        return Read(found=found, etag=headers.get("etag"), is_whole=is_whole)
 
     def write(self, method: str, path: str, body: Json, *, is_urgent: bool = True) -> Json:
         """One call that makes or changes something people see, in its turn.
@@ -133,28 +138,18 @@ class Client:
             self._wait(pause_s)
 
     def pages(self, path: str, *, query: Mapping[str, Any], items: str | None = None) -> Iterator[Json]:
-        """The members of a list, page after page. `items`: under which key they stand."""
-        for number in range(1, _MOST_PAGES + 1):
-            found = self.request("GET", path, query={**query, "per_page": _PAGE, "page": number})
-            members = found.get(items) if items is not None else found
-            if not isinstance(members, list):
-                raise _not_github(path)
-            yield from members
-            if len(members) < _PAGE:
-                return
-
-    def cursor_pages(self, path: str, *, query: Mapping[str, Any]) -> Iterator[Json]:
-        """The members of a list whose pages have no numbers: each names the next one."""
-        cursor: dict[str, str] = {}
+        """The members of a list, page after page, as the header `Link` leads; a page may be short of what
+        was asked for. `items`: under which key they stand where the answer is an object."""
+        following: Mapping[str, str] = {}
         for _ in range(_MOST_PAGES):
-            headers, members = self._ask("GET", path, query={**query, "per_page": _PAGE, **cursor})
+            headers, found = self._ask("GET", path, query={**query, "per_page": _PAGE, **following})
+            members = found.get(items) if isinstance(found, dict) else found
             if not isinstance(members, list):
                 raise _not_github(path)
             yield from members
-            following = _next_cursor(headers.get("link", ""))
-            if following is None:
+            following = _next_page(headers.get("link", ""))
+            if not following:
                 return
-            cursor = {"cursor": following}
 
     def token(self) -> str:
         """The bearer's token as it is good now. Waits for no request but those that get one."""
@@ -292,13 +287,15 @@ class Client:
         return _SECONDARY_LIMIT_S if is_limit else None
 
 
-def _next_cursor(link: str) -> str | None:
-    """The cursor in the address of the next page, out of the header `Link`."""
-    for part in link.split(","):
-        address, _, words = part.partition(";")
-        if 'rel="next"' in words:
-            return parse_qs(urlsplit(address.strip(" <>")).query).get("cursor", [None])[0]
-    return None
+def _next_page(link: str) -> Mapping[str, str]:
+    """What asks for the next page (a number or a cursor), out of the header `Link`; empty: there is none.
+
+    https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api#using-link-headers
+    """
+    for part in requests.utils.parse_header_links(link):
+        if part.get("rel") == "next":
+            return dict(parse_qsl(urlsplit(part["url"]).query))
+    return {}
 
 
 def _number(text: str | None) -> float | None:

@@ -29,8 +29,16 @@ class MissedDelivery:
 
 
 def fetch_missed(client: Client, *, since: float) -> Iterator[MissedDelivery]:
-    """The attempts that failed since then, newest first. `client` asks as the App itself."""
-    for found in client.cursor_pages("/app/hook/deliveries", query={"status": "failure"}):
+    """The attempts that failed since then, newest first; none where the App has no webhook. `client` asks
+    as the App itself."""
+    try:
+        yield from _fetch_missed(client, since=since)
+    except NotFound:
+        return
+
+
+def _fetch_missed(client: Client, *, since: float) -> Iterator[MissedDelivery]:
+    for found in client.pages("/app/hook/deliveries", query={"status": "failure"}):
         try:
             if 200 <= found["status_code"] < 300:  # a server that is too old to choose
                 continue

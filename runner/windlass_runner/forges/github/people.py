@@ -58,10 +58,9 @@ def fetch_pull_requests(
     read = client.read_if_changed(path, query={**query, "per_page": _PAGE}, etag=etag)
     if read is None:
         return None
-    pulls = read.found
+    pulls, is_whole = read.found, read.is_whole
     if not isinstance(pulls, list):
         raise UpstreamError("GitHub gave no list of pull requests")
-    is_whole = len(pulls) < _PAGE
     if whole and not is_whole:
         pulls, is_whole = list(client.pages(path, query=query)), True
     found = (_event_or_none(pull, repository) for pull in pulls)
