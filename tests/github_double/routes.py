@@ -465,16 +465,18 @@ def list_statuses(call: Call) -> Answer:
 
 def _app(call: Call) -> Json:
     app = call.world.app
-    return call.whole(
+    told = call.whole(
         "integration",
         id=call.world.app_id,
         slug=app.slug,
         name=app.name,
-        owner=call.user(app.owner),
         html_url=f"https://github.com/apps/{app.slug}",
         permissions=app.permissions,
         events=app.events,
     )
+    is_person = app.owner_kind == "simple-user"
+    owner = call.user(app.owner) if is_person else call.whole("enterprise", slug=app.owner)
+    return {**told, "owner": owner}
 
 
 def _installation(call: Call, found: Installation) -> Json:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from itertools import count
-from typing import Any
+from typing import Any, Literal
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -98,6 +98,7 @@ class App:
     name: str = "Windlass"
     slug: str = "windlass"
     owner: str = "acme"
+    owner_kind: Literal["simple-user", "enterprise"] = "simple-user"
     permissions: dict[str, str] = field(default_factory=lambda: {"checks": "write"})
     events: list[str] = field(default_factory=lambda: ["push"])
     hook_url: str | None = None

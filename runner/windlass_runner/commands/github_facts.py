@@ -94,13 +94,11 @@ def fetch_app(client: Client, *, web_url: str, installed: Callable[[int], Client
         told = client.request("GET", "/app")
         deliveries = _fetch_deliveries(client)
         failed = tuple(_failed(deliveries))
-        owner = told["owner"]
-        is_person = owner.get("type") == "User"
-        settings = "settings/apps" if is_person else f"organizations/{owner['login']}/settings/apps"
+        owner, settings = _owner(told["owner"] or {})
         return App(
             id=told["id"],
             name=told["name"],
-            owner=owner["login"],
+            owner=owner,
             page=told["html_url"],
             settings_page=f"{web_url}/{settings}/{told.get('slug', '')}",
             permissions=told["permissions"],
@@ -115,6 +113,19 @@ def fetch_app(client: Client, *, web_url: str, installed: Callable[[int], Client
         raise UpstreamError(f"what answers is not as GitHub describes itself: {error!r}") from error
 
 
+def _owner(told: Mapping[str, Any]) -> tuple[str, str]:
+    """Whose an App is, and where below GitHub's address its owner sets it: a person, an organisation or an
+    enterprise, which has no login. An Enterprise Server may leave it out."""
+    match told:
+        case {"login": str(login), "type": "User"}:
+            return login, "settings/apps"
+        case {"login": str(login)}:
+            return login, f"organizations/{login}/settings/apps"
+        case {"slug": str(slug)}:
+            return slug, f"enterprises/{slug}/settings/apps"
+    return "?", "settings/apps"
+
+
 def fetch_installations(client: Client, installed: Callable[[int], Client]) -> Iterator[Installation]:
     """Where the App is installed, with the repositories that it reaches there."""
     for told in client.pages("/app/installations", query={}):
@@ -122,7 +133,7 @@ def fetch_installations(client: Client, installed: Callable[[int], Client]) -> I
         own = None if is_suspended else installed(told["id"])
         yield Installation(
             id=told["id"],
-            account=(told["account"] or {}).get("login", "?"),
+            account=_owner(told["account"] or {})[0],
             page=told["html_url"],
             permissions=told["permissions"],
             events=tuple(told["events"]),

@@ -449,6 +449,14 @@ def test_a_github_without_webhooks_and_limits_lacks_nothing_else(watched: Projec
     assert "webhooks go to nobody" in found["webhook"]["text"]
 
 
+def test_an_app_of_an_enterprise_is_set_on_its_page(watched: Project, hub: GitHubDouble) -> None:
+    hub.world.app.owner_kind, hub.world.app.events = "enterprise", ["push"]
+    code, found = status_of(watched)
+    assert (code, list(found)) == (3, ["events"])
+    assert "/enterprises/acme/settings/apps/windlass" in found["events"]["remedy"]
+    assert "of acme)" in watched.windlass("github", "status", SECRET="s").out
+
+
 def test_a_key_of_another_app_is_the_owners(watched: Project, hub: GitHubDouble) -> None:
     hub.world.app_id = 1
     code, found = status_of(watched)
