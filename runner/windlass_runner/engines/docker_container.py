@@ -182,10 +182,17 @@ class DockerContainer:
         if self._exit is None:
             answer = self._connection.call("POST", f"/containers/{self._id}/wait", timeout_s=timeout_s)
             code = int(answer["StatusCode"])
-            # Memory may have run out in a child only: then the code is whatever its parent made of it.
-            is_oom = code != 0 and bool(self._inspect()["State"]["OOMKilled"])
-            self._exit = ContainerExit(code=code, oom_killed=is_oom)
+            self._exit = ContainerExit(code=code, oom_killed=code != 0 and self._is_oom_killed())
         return self._exit
+
+    def _is_oom_killed(self) -> bool:
+        """Memory may have run out in a child only: then the exit code is whatever its parent made of it."""
+        try:
+            return bool(self._inspect()["State"]["OOMKilled"])
+        except DockerRefusal as exc:
+            if exc.status == 404:  # somebody has removed it: that was its end
+                return False
+            raise
 
     def wait_healthy(self, *, timeout_s: float) -> bool:
         """The first look is taken at once, the next ones after short growing waits up to the

@@ -19,7 +19,7 @@ import secrets
 import shlex
 import stat
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -228,8 +228,10 @@ class Session:
         self._container.wait()
 
     def close(self) -> None:
-        """Let go of the pipe; the container stays as it is."""
+        """Let go of the pipe and the output; the container stays as it is."""
         os.close(self._pipe)
+        if isinstance(self._chunks, Generator):
+            self._chunks.close()
 
 
 def _open_pipe(path: Path) -> int:

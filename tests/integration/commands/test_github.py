@@ -40,6 +40,11 @@ def pages(hub: GitHubDouble) -> Iterator[GitHubPages]:
         yield found
 
 
+def _hear_interrupts() -> None:
+    """As from a terminal, also where a shell runs the tests in the background, which shuts SIGINT out."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Setup:
     """`windlass github setup` while it runs, and its page."""
 
@@ -52,6 +57,7 @@ class Setup:
             env={**project.environment, **environment},
             stdout=self._streams[0],
             stderr=self._streams[1],
+            preexec_fn=_hear_interrupts,
         )
         found = self.until(lambda: re.search(r"open (http://\S+) in a browser", self.err))
         self.page = found[1] if found else ""
