@@ -102,6 +102,19 @@ def test_a_rerun_makes_a_check_run_of_its_own(hub: GitHubDouble, repository: Rep
     assert (first.fields["external_id"], second.fields["external_id"]) == ("r1", "r2")
 
 
+@pytest.mark.parametrize("is_another_life", [False, True])
+def test_a_check_run_that_a_newer_one_replaced_does_not_go_on(
+    hub: GitHubDouble, repository: Repository, *, is_another_life: bool
+) -> None:
+    forge = open_forge(hub)
+    forge.post(status(check(run="r1"), check(name="docs")))
+    hub.world.clock.wait(10)
+    (open_forge(hub) if is_another_life else forge).post(status(check("queued", run="r2")))
+    first, docs, second = repository.runs_of(SHA)
+    assert [first.state, docs.state, second.state] == [("completed", "neutral"), RUNNING, ("queued", None)]
+    assert first.output["title"] == "a newer run took its place"
+
+
 def test_two_commits_do_not_share_their_checks(hub: GitHubDouble, repository: Repository) -> None:
     forge = open_forge(hub)
     forge.post(status(check("success")))

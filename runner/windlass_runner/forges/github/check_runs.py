@@ -21,6 +21,7 @@ from windlass_runner.forges.github.checks import (
     batches,
     digest,
     github_state,
+    replaced_body,
     to_annotation,
     to_body,
     with_annotations,
@@ -69,6 +70,7 @@ class CheckRuns:
             known = self._known(client, repository, status.sha)
             for check in sorted(status.checks, key=lambda check: not _is_urgent(check, known)):
                 self._post_check(client, repository, status.sha, check, known)
+            self._conclude_replaced(client, repository, status, known)
         except NotYet:
             raise
         except UpstreamError as error:
@@ -122,6 +124,17 @@ class CheckRuns:
             posted.annotations.update(map(annotation_key, batch))
         if posted.digest != digest(body):
             self._patch(client, path, posted, body, is_urgent=is_urgent)
+
+    def _conclude_replaced(
+        self, client: Client, repository: str, status: CommitStatus, known: _Known
+    ) -> None:
+        """A check run whose workflow has a newer run on the commit hears no more of its own: it must not
+        seem to go on for ever."""
+        shown = {check.name: check.external_id for check in status.checks}
+        for (name, external_id), posted in known.items():
+            if shown.get(name, external_id) != external_id and posted.state[0] != "completed":
+                path = f"/repos/{repository}/check-runs/{posted.id}"
+                self._patch(client, path, posted, replaced_body(), is_urgent=True)
 
     def _create(
         self, client: Client, repository: str, sha: str, check: Check, body: Body

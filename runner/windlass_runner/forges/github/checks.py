@@ -65,6 +65,13 @@ def to_body(check: Check) -> Body:
     }
 
 
+def replaced_body() -> Body:
+    """What ends the check run of a run that is not the newest any more."""
+    told = "A newer run of this workflow on the commit took its place."
+    output = {"title": "a newer run took its place", "summary": told}
+    return {"status": "completed", "conclusion": "neutral", "output": output, "actions": []}
+
+
 def digest(body: Body) -> str:
     """Tells whether what would be posted is what was posted last."""
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
