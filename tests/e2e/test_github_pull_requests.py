@@ -96,6 +96,7 @@ def test_a_forks_pull_request_from_its_opening_to_a_second_try(pull_request: Pul
     assert "exit code 3" in str(failed.output)  # the base's workflow ran the fork's code
     assert "evil" not in str(failed.output)
 
+    pull_request.comment("/test no-such-workflow", by="owner")  # and is no hindrance
     pull_request.comment("/retest-failed", by="stranger")
     pull_request.comment("Once more, please:\n\n/retest-failed", by="owner")
     first, second = pull_request.wait_for(("completed", "failure"), ("completed", "failure"))

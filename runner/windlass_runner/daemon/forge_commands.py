@@ -13,6 +13,7 @@ from windlass_runner.daemon.approvals import Approvals
 from windlass_runner.daemon.forge_events import ForgeEvents
 from windlass_runner.daemon.journal import Journal
 from windlass_runner.forges.base import Asked, Command
+from windlass_runner.ledger.errors import UnknownRun
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.records import FINAL, RunRecord
 
@@ -94,7 +95,10 @@ class ForgeCommands:
     def _meant(self, command: Command, forge: Asked) -> list[RunRecord]:
         """The run that is named, or each workflow's newest run of the commit; of that repository only."""
         if command.run is not None:
-            run = self._ledger.runs.get(command.run.partition("/")[0])
+            try:
+                run = self._ledger.runs.get(command.run)
+            except UnknownRun:  # a check of somebody else's: repositories' webhooks tell of all
+                return []
             return [run] if run.repository == command.repository else []
         sha = command.sha
         if sha is None and command.number is not None:

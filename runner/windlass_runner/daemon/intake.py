@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
-from windlass_registry.errors import WindlassError
+from windlass_registry.errors import AuthorError, WindlassError
 from windlass_runner.daemon.deliveries import News, read_news
 from windlass_runner.daemon.forge_commands import ForgeCommands
 from windlass_runner.daemon.forge_events import ForgeEvents
@@ -20,7 +20,7 @@ from windlass_runner.daemon.journal import Journal
 from windlass_runner.daemon.pushes import Pushes
 from windlass_runner.daemon.starting import Starting
 from windlass_runner.daemon.worker import backoff_s
-from windlass_runner.forges.base import DeliveryRefused
+from windlass_runner.forges.base import Command, DeliveryRefused
 from windlass_runner.forges.git_errors import RefRejected
 from windlass_runner.ledger.inbox import Inbox
 from windlass_runner.ledger.records import Delivery
@@ -127,28 +127,38 @@ class Intake:
         except DeliveryRefused as error:
             self._inbox.done(delivery.id, at=self._clock(), error=str(error))
             return
-        failed: str | None = None
-        for event in news.events:
-            try:
-                self._starting.enter(self._take(event, news))
-            except RefRejected as error:
-                if self._failures(news.repository) < _GONE_TRIES:
-                    raise
-                failed = f"the commit is gone: {error}"
-                if event.kind == "push":
-                    self._pushes.forget(event, observed_at=news.observed_at)
-            except Exception as error:
-                if not self._is_hopeless(news):
-                    raise
-                failed = str(error) or repr(error)
-        for command in news.commands:
-            self._starting.enter(self._forge_commands.take(command, delivery=news.id))
+        items: list[Event | Command] = [*news.events, *news.commands]
+        given_up = [self._try(item, news) for item in items]
+        failed = next(filter(None, given_up), None)
         if failed is not None:
             self._journal.warning("delivery.given_up", repository=news.repository, reason=failed)
         self._inbox.done(delivery.id, at=self._clock(), error=failed)
 
-    def _take(self, event: Event, news: News) -> tuple[str, ...]:
-        """Write down what an event starts; the runs that may begin."""
+    def _try(self, item: Event | Command, news: News) -> str | None:
+        """Take an event or a command; why it is given up, or None. Raises what another time may mend."""
+        try:
+            self._starting.enter(self._take(item, news))
+        except RefRejected as error:
+            if self._failures(news.repository) < _GONE_TRIES:
+                raise
+            if isinstance(item, Event) and item.kind == "push":
+                self._pushes.forget(item, observed_at=news.observed_at)
+            return f"the commit is gone: {error}"
+        except (AuthorError, DeliveryRefused) as error:  # what was asked for is not there
+            return str(error)
+        except Exception as error:
+            if not self._is_hopeless(news):
+                raise
+            return str(error) or repr(error)
+        return None
+
+    def _take(self, item: Event | Command, news: News) -> tuple[str, ...]:
+        """Write down what it starts; the runs that may begin."""
+        if isinstance(item, Command):
+            return self._forge_commands.take(item, delivery=news.id)
+        return self._take_event(item, news)
+
+    def _take_event(self, event: Event, news: News) -> tuple[str, ...]:
         if event.kind == "push":
             return self._pushes.take(event, observed_at=news.observed_at)
         if event.kind == "workflow_dispatch":

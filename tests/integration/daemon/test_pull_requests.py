@@ -300,6 +300,7 @@ def test_a_run_of_another_repository_cannot_be_meant(room: Room) -> None:
     other = Command(kind="cancel", repository="file:///elsewhere", actor="owner", run=run, is_button=True)
 
     room.commands.take(other, delivery="d")
+    room.ask("rerun", run="another App's", is_button=True)
 
     assert room.ledger.requests.take() == []
 
