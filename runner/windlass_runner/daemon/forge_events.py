@@ -59,14 +59,16 @@ class ForgeEvents:
             UpstreamError, OperatorError: it cannot be had now.
         """
         mirror = self._mirror_of(event.repository)
-        event = self._located(event)
-        if event.action == "closed":  # the branch may be gone by now, and with it the commit
+        is_closed = event.kind == "pull_request" and event.action == "closed"
+        if is_closed:
             self._approvals.withdraw(event)
-            try:
-                mirror.fetch(ref=event.ref or event.sha, sha=event.sha)
-            except RefRejected:
+        try:
+            event = self._located(event)
+            mirror.fetch(ref=event.ref or event.sha, sha=event.sha)
+        except RefRejected:
+            if is_closed:  # its branches may be gone by now, and with them the commit
                 return ()
-        mirror.fetch(ref=event.ref or event.sha, sha=event.sha)
+            raise
         return self._begin(self._completed(event, mirror), mirror, delivery=delivery, observed_at=observed_at)
 
     def start(self, event: Event, *, workflow: str, delivery: str) -> tuple[str, ...]:

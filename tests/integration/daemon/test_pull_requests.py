@@ -259,6 +259,15 @@ def test_what_waits_is_withdrawn_when_a_commit_comes_after_it_or_the_pull_reques
     assert room.ask("approve", sha="f" * 40) == ()
 
 
+def test_what_waits_is_withdrawn_also_where_the_base_went_with_the_pull_request(room: Room) -> None:
+    sha = room.push({"src/a.py": "1"}, branch="refs/pull/7/head")
+    room.take(room.pull(sha, is_fork=True))
+    git(room.repository.bare, "update-ref", "-d", "refs/heads/main")
+
+    assert room.take(room.pull(sha, is_fork=True, action="closed")) == ()
+    assert [run.state for run in room.runs()] == ["cancelled"]
+
+
 def test_a_closed_pull_request_whose_commit_is_gone_is_no_error(room: Room) -> None:
     assert room.take(room.pull("1" * 40, action="closed")) == ()
 
