@@ -12,6 +12,7 @@ from windlass_runner.ledger.events import Events
 from windlass_runner.ledger.inbox import Inbox
 from windlass_runner.ledger.outbox import Outbox
 from windlass_runner.ledger.refs import Refs
+from windlass_runner.ledger.removal import Removal
 from windlass_runner.ledger.requests import Requests
 from windlass_runner.ledger.runs import Runs
 from windlass_runner.ledger.store import Store
@@ -36,6 +37,7 @@ class Ledger:
         self._store = store
         self.runs = Runs(store)
         self.events = Events(store)
+        self.removal = Removal(store)
         self.inbox = Inbox(store)
         self.outbox = Outbox(store)
         self.refs = Refs(store)

@@ -35,7 +35,7 @@ from windlass_runner.ledger.rows import (
     run_row,
 )
 from windlass_runner.ledger.run_statements import RunStatements
-from windlass_runner.ledger.schema import attempts, jobs, run_documents, runs
+from windlass_runner.ledger.schema import attempts, jobs, removed_runs, run_documents, runs
 from windlass_runner.ledger.store import Store
 
 RunList = list[RunRecord]
@@ -63,7 +63,7 @@ class Runs:
         """Write down a run with its jobs and the event `run.created`, all or nothing; its id.
 
         `key` says what the run is for (repository, ref, commit, workflow, generation): None is
-        returned, and nothing done, where there is a run for it already. `report` as in `record`.
+        returned, and nothing done, where there is a run for it already, or was. `report` as in `record`.
         `wanted_id` is taken where it is greater than all before it.
         """
         write = self._statements
@@ -256,4 +256,6 @@ class Runs:
 
 
 def _exists(connection: Connection, key: str) -> bool:
-    return connection.execute(select(runs.c.id).where(runs.c.key == key)).first() is not None
+    present = select(runs.c.key).where(runs.c.key == key)
+    removed = select(removed_runs.c.key).where(removed_runs.c.key == key)
+    return connection.execute(present.union_all(removed)).first() is not None

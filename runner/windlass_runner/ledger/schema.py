@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.event import listen
 from sqlalchemy.types import BigInteger
 
-REVISIONS: Final = ("0001", "0002")
+REVISIONS: Final = ("0001", "0002", "0003")
 """All revisions that this program knows, oldest first."""
 HEAD: Final = REVISIONS[-1]
 
@@ -70,6 +70,15 @@ Index("runs_by_state", runs.c.state, runs.c.id)
 Index("runs_by_repository", runs.c.repository, runs.c.id)
 Index("runs_by_workflow", runs.c.repository, runs.c.workflow, runs.c.id)
 Index("runs_by_commit", runs.c.repository, runs.c.sha, runs.c.id)
+Index("runs_by_origin", runs.c.rerun_of)
+
+# What removed runs were for, so that nobody who tells of it again has it run again.
+removed_runs = Table(
+    "removed_runs",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("removed_at", Double, nullable=False),
+)
 
 # Apart from `runs`, so that a list of runs does not read over megabytes of plans.
 run_documents = Table(
