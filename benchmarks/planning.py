@@ -13,6 +13,7 @@ from pathlib import Path
 from benchmarks.figures import Beside, Figure
 from benchmarks.measuring import BenchmarkFailed, Sample, in_turn, timed, timed_command
 from benchmarks.repositories import ENVIRONMENT, WINDLASS, graph, large_file, working_tree
+from windlass_registry.catalog import Catalog
 from windlass_registry.store import Store
 from windlass_runner.plan.compile import PlanOptions
 from windlass_runner.run.prepare import plan_run
@@ -88,6 +89,7 @@ def _plan(text: str, packages: Store) -> None:
         reason="measured",
         root=Path("/nonexistent"),
         pins=None,
+        catalog=Catalog.of_builtin(),
         options=PlanOptions(),
         packages=packages,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.measuring import BenchmarkFailed
+from windlass_registry.catalog import Catalog
 from windlass_registry.store import Store
 from windlass_runner.engines.base import Engine
 from windlass_runner.ledger.ledger import Ledger
@@ -57,6 +58,7 @@ class Bench:
             reason="measured",
             root=self.root,
             pins=None,
+            catalog=Catalog.of_builtin(),
             options=PlanOptions(),
             packages=Store(self.storage.packages),
         )

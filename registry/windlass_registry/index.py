@@ -2,31 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
-from pathlib import Path
 from threading import Lock as Mutex
+from typing import Protocol
 
-from windlass_registry.manifest import ActionManifest
+from windlass_registry.sources.packages import Package
 from windlass_registry.versions import Version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """One published version of a package. Never changes, but for `is_yanked`."""
+    """One published version of a package: what is told of it before any of it is fetched.
+
+    Where the source is a registry, its publisher has signed all of it. Only `yanked` and `deprecated` may
+    change after the publication.
+    """
 
     name: str
     version: Version
     digest: str
-    manifest: ActionManifest
-    folder: Path
+    """The package's identity: of its canonical archive."""
     source: str
-    is_yanked: bool = False
+    """Where it comes from: `builtin`, or the name of a registry."""
+    uses: tuple[str, ...] = ()
+    """What it uses in turn. Its manifest has to say the same once it is here."""
+    published: datetime | None = None
+    """None where there is nothing to wait for: what is built in came with the program."""
+    notes: str = ""
+    """What its publisher says is new."""
+    yanked: str | None = None
+    """Why its publisher took it back; None: not yanked."""
+    deprecated: str | None = None
+    """What to use in its place; None: not deprecated."""
+    statement: str | None = None
+    """The digest of the statement that says where it was made; None: there is none."""
+    load: Callable[[], Package] = field(compare=False, repr=False)
+    """Brings the package to this machine, compares it with `digest`, and gives it. Any thread may call it.
+
+    Raises AuthorError (it is not what a package may be), OperatorError (no room, another digest) or
+    UpstreamError (its server does not answer).
+    """
+
+    @property
+    def is_yanked(self) -> bool:
+        """Whether its publisher took it back: ranges pass it over."""
+        return self.yanked is not None
+
+
+class Source(Protocol):
+    """Where releases are found: what is built in, one registry, … Safe to use from several threads."""
+
+    def names(self) -> Collection[str]:
+        """All names that it has, for `did you mean`. May use the network."""
+        ...
+
+    def releases(self, name: str) -> Sequence[Release]:
+        """The releases of a full name, newest first, yanked ones included; empty for an unknown name.
+
+        May use the network: what it gives is as new as the source has it. May be a sequence that reads an
+        item only when it is asked for. Raises UpstreamError and OperatorError.
+        """
+        ...
+
+    def known(self, name: str) -> Sequence[Release]:
+        """As `releases`, of what this machine has learned before: never uses the network, may be old."""
+        ...
 
 
 class Index:
-    """Names and their releases, newest first. Safe to use from several threads.
+    """Names and their releases, newest first: a `Source` in memory. Safe to use from several threads.
 
     `shelves` gives, for each name, how to read its releases; that is done once, at the first use.
     """
@@ -57,3 +104,7 @@ class Index:
                 found = sorted(self._shelves[name](), key=lambda release: release.version, reverse=True)
                 self._read[name] = tuple(found)
             return self._read[name]
+
+    def known(self, name: str) -> tuple[Release, ...]:
+        """The same: all of it is here."""
+        return self.releases(name)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
+from windlass_registry.catalog import Catalog
 from windlass_registry.documents import did_you_mean
 from windlass_registry.errors import AuthorError, Problem, WindlassError
-from windlass_registry.index import Index, Release
+from windlass_registry.index import Release
 from windlass_registry.lock import Lock, LockFile, Pin, ResolvedAction
 from windlass_registry.refs import (
     COPY_IT,
@@ -44,7 +45,7 @@ class ResolutionError(WindlassError):
 
 
 def resolve(
-    uses: Iterable[str], *, index: Index, lock: Lock | LockFile | None = None, local: LoadLocal
+    uses: Iterable[str], *, catalog: Catalog, lock: Lock | LockFile | None = None, local: LoadLocal
 ) -> Lock:
     """What each text means, and what those actions use in turn, to the end.
 
@@ -55,7 +56,7 @@ def resolve(
         AuthorError: manifests of local actions are broken; all their problems, before anything else.
     """
     pins = lock.pins() if isinstance(lock, Lock) else lock
-    resolver = _Resolver(index=index, pins=pins, local=local)
+    resolver = _Resolver(catalog=catalog, pins=pins, local=local)
     failed: list[ResolutionError] = []
     broken: list[Problem] = []
     for text in dict.fromkeys(uses):
@@ -76,8 +77,8 @@ def resolve(
 class _Resolver:
     """One call of `resolve`. Failures are RefErrors until the workflow's own text is added."""
 
-    def __init__(self, *, index: Index, pins: LockFile | None, local: LoadLocal) -> None:
-        self._index = index
+    def __init__(self, *, catalog: Catalog, pins: LockFile | None, local: LoadLocal) -> None:
+        self._catalog = catalog
         self._pins = pins
         self._local = local
         self._found: dict[str, ResolvedAction] = {}
@@ -126,16 +127,16 @@ class _Resolver:
                     f"'{uses}': actions from a git repository are not supported yet",
                     remedy=COPY_IT,
                 )
-            case RegistryRef(host=None):
-                return _resolved(uses, self._release(uses, ref))
             case RegistryRef():
-                raise RefError(
-                    f"'{uses}': registries on other hosts are not supported yet",
-                    remedy=COPY_IT,
-                )
+                return _resolved(uses, self._release(uses, ref))
 
     def _release(self, uses: str, ref: RegistryRef) -> Release:
-        releases = self._index.releases(ref.full_name)
+        sources = self._catalog.sources(ref)
+        if ref.host is not None and not sources:
+            raise RefError(
+                f"'{uses}': the settings name no registry '{ref.host}'", remedy="add it, or " + COPY_IT
+            )
+        releases = next(filter(None, (source.releases(ref.full_name) for source in sources)), ())
         if not releases:
             raise self._unknown(uses, ref)
         pin = None if self._pins is None else self._pins.pins.get(uses)
@@ -149,7 +150,7 @@ class _Resolver:
     def _unknown(self, uses: str, ref: RegistryRef) -> RefError:
         instead = INSTEAD.get(ref.full_name)
         if instead is None:
-            names = self._index.names()
+            names = sorted({name for source in self._catalog.sources(ref) for name in source.names()})
             close = did_you_mean(ref.full_name, names)
             instead = close
             if close is not None and close.startswith("did you mean"):
@@ -171,7 +172,7 @@ def _identity(action: ResolvedAction) -> tuple[str, str, str]:
     return (action.source, action.name, action.digest)
 
 
-def _choose(ref: RegistryRef, releases: tuple[Release, ...]) -> Release:
+def _choose(ref: RegistryRef, releases: Sequence[Release]) -> Release:
     match ref.version:
         case Digest(text=digest):
             found = [release for release in releases if release.digest == digest]
@@ -186,14 +187,14 @@ def _choose(ref: RegistryRef, releases: tuple[Release, ...]) -> Release:
     )
 
 
-def _listed(releases: tuple[Release, ...]) -> str:
+def _listed(releases: Sequence[Release]) -> str:
     words = [
         f"{release.version} (yanked)" if release.is_yanked else str(release.version) for release in releases
     ]
     return ", ".join(words[:10]) + (f" and {len(words) - 10} more" if len(words) > 10 else "")
 
 
-def _pinned(uses: str, ref: RegistryRef, pin: Pin, releases: tuple[Release, ...]) -> Release:
+def _pinned(uses: str, ref: RegistryRef, pin: Pin, releases: Sequence[Release]) -> Release:
     remedy = "run 'windlass lock --upgrade' to lock what is there now"
     if pin.name != ref.full_name:
         raise RefError(f"the lock pins '{uses}' to '{pin.name}', another action", remedy=remedy)
@@ -225,14 +226,15 @@ def _matching(uses: str, ref: RegistryRef, release: Release, remedy: str) -> Rel
 
 
 def _resolved(uses: str, release: Release) -> ResolvedAction:
+    package = release.load()
     return ResolvedAction(
         uses=uses,
         name=release.name,
         version=str(release.version),
         digest=release.digest,
         source=release.source,
-        folder=release.folder,
-        manifest=release.manifest,
+        folder=package.folder,
+        manifest=package.manifest,
     )
 
 

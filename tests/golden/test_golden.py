@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from windlass_registry.catalog import Catalog
 from windlass_runner.plan.codec import dumps, encode, loads
 from windlass_runner.plan.compile import PlanOptions
 from windlass_runner.plan.model import Plan
@@ -36,7 +37,15 @@ def compile_file(name: str) -> Plan:
     source = (FOLDER / f"{name}.yaml").read_bytes()
     parsed = parse_workflow(source, path=f".windlass/workflows/{name}.yaml")
     reason = match(parsed.workflow, PUSH).reason
-    return plan_run(parsed, event=PUSH, reason=reason, root=FOLDER, pins=None, options=PlanOptions())
+    return plan_run(
+        parsed,
+        event=PUSH,
+        reason=reason,
+        root=FOLDER,
+        pins=None,
+        catalog=Catalog.of_builtin(),
+        options=PlanOptions(),
+    )
 
 
 def without_digests(plan: object) -> object:

@@ -55,9 +55,9 @@ def _load_release(folder: Path) -> Release:
         name=folder.name,
         version=Version.parse(package.manifest.version),
         digest=package.digest,
-        manifest=package.manifest,
-        folder=folder,
         source="builtin",
+        uses=package.manifest.uses(),
+        load=lambda: package,
     )
 
 

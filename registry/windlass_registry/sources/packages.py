@@ -15,10 +15,12 @@ MANIFEST_NAMES: Final = ("action.yml", "action.yaml")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
-    """A folder's manifest and identity, read together."""
+    """A package on this machine: its manifest, its identity and its folder, read together."""
 
     manifest: ActionManifest
     digest: str
+    folder: Path
+    """Read-only for everyone."""
 
 
 def load_package(folder: Path, *, shown_as: str) -> Package | None:
@@ -50,4 +52,4 @@ def load_package(folder: Path, *, shown_as: str) -> Package | None:
                         remedy="add it, or mend 'runs'",
                     )
                 )
-    return Package(manifest=manifest, digest=digest_entries(entries.values()))
+    return Package(manifest=manifest, digest=digest_entries(entries.values()), folder=folder)

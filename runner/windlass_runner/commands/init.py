@@ -109,12 +109,13 @@ def _write_schema(path: Path) -> str:
 
 
 def _write_lock(root: Path) -> str:
+    from windlass_registry.catalog import Catalog
     from windlass_registry.lockfile import LOCK_PATH, save_lock
     from windlass_runner.commands.locking import lock_repository
 
     if (root / LOCK_PATH).exists():
         return f"kept   {LOCK_PATH} (it was there already)"
-    lock, problems = lock_repository(root, pins=None)
+    lock, problems = lock_repository(root, pins=None, catalog=Catalog.of_builtin())
     save_lock(root, lock)
     left_out = " (without what is broken: see 'windlass validate')" if problems else ""
     return f"wrote  {LOCK_PATH}{left_out}"

@@ -25,6 +25,7 @@ def configure(parser: ArgumentParser) -> None:
 
 def execute(arguments: Namespace, invocation: Invocation) -> int:
     """Write the lock, or check it."""
+    from windlass_registry.catalog import Catalog
     from windlass_registry.lockfile import LOCK_PATH, load_lock, save_lock
     from windlass_runner.commands.context import repository_root
     from windlass_runner.commands.locking import lock_repository
@@ -33,7 +34,9 @@ def execute(arguments: Namespace, invocation: Invocation) -> int:
     if root is None:
         raise OperatorError("this is not a git repository", remedy="go to the folder of one")
     old = load_lock(root)
-    lock, problems = lock_repository(root, pins=None if arguments.upgrade else old)
+    lock, problems = lock_repository(
+        root, pins=None if arguments.upgrade else old, catalog=Catalog.of_builtin()
+    )
     if problems:
         raise AuthorError(*problems)
     new = lock.pins()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from windlass_registry.catalog import Catalog
 from windlass_registry.errors import AuthorError, Problem
 from windlass_registry.lock import Lock, LockFile, ResolvedAction
 from windlass_runner.commands.workflow_files import find_files, load_file
@@ -11,7 +12,9 @@ from windlass_runner.run.prepare import look_up_actions
 from windlass_runner.workflow.parse import parse_workflow
 
 
-def lock_repository(root: Path, *, pins: LockFile | None) -> tuple[Lock, tuple[Problem, ...]]:
+def lock_repository(
+    root: Path, *, pins: LockFile | None, catalog: Catalog
+) -> tuple[Lock, tuple[Problem, ...]]:
     """Everything that the workflow files use, and the problems of those that are left out."""
     actions: dict[str, ResolvedAction] = {}
     unpinned: list[str] = []
@@ -22,7 +25,7 @@ def lock_repository(root: Path, *, pins: LockFile | None) -> tuple[Lock, tuple[P
         except AuthorError as error:
             problems += error.problems
             continue
-        lock, found = look_up_actions(parsed.workflow, root=root, pins=pins)
+        lock, found = look_up_actions(parsed.workflow, root=root, pins=pins, catalog=catalog)
         problems += found
         actions.update(lock.actions)
         unpinned += lock.unpinned

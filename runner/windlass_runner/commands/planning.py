@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from windlass_registry.catalog import Catalog
 from windlass_registry.errors import AuthorError, Problem
 from windlass_registry.lockfile import load_lock
 from windlass_runner.commands.invocation import Invocation
@@ -90,6 +91,7 @@ def make_plan(
         reason=reason,
         root=root,
         pins=load_lock(root),
+        catalog=Catalog.of_builtin(),
         options=options,
         packages=packages,
     )

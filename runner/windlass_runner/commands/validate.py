@@ -70,6 +70,7 @@ class _Locks:
 
 def problems_of(file: WorkflowFile, locks: _Locks) -> tuple[Problem, ...]:
     """All that is wrong with one file, in the order of the text."""
+    from windlass_registry.catalog import Catalog
     from windlass_runner.commands.workflow_files import load_file
     from windlass_runner.run.prepare import all_problems
     from windlass_runner.workflow.parse import inspect_workflow
@@ -81,7 +82,7 @@ def problems_of(file: WorkflowFile, locks: _Locks) -> tuple[Problem, ...]:
     if found.workflow is None:
         return found.problems
     pins, of_lock = locks.of(file)
-    return (*of_lock, *all_problems(found, root=file.root, pins=pins))
+    return (*of_lock, *all_problems(found, root=file.root, pins=pins, catalog=Catalog.of_builtin()))
 
 
 def _print(problems: list[Problem], invocation: Invocation) -> None:

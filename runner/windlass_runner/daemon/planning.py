@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from windlass_registry.catalog import Catalog
 from windlass_registry.documents import Position, compose, merged_items
 from windlass_registry.errors import AuthorError, Problem
 from windlass_registry.lock import LockFile
@@ -37,9 +38,10 @@ from windlass_runner.workflow.parse import ParsedWorkflow
 class CommitPlanning:
     """Implements `daemon.pushes.Planning`. Safe to use from several threads."""
 
-    def __init__(self, *, git: Git, packages: Store, options: PlanOptions) -> None:
+    def __init__(self, *, git: Git, packages: Store, catalog: Catalog, options: PlanOptions) -> None:
         self._git = git
         self._packages = packages
+        self._catalog = catalog
         self._options = options
 
     def __call__(self, found: FoundWorkflow, *, event: Event, reason: str, source: Source) -> NewRun:
@@ -54,7 +56,9 @@ class CommitPlanning:
         pins, of_lock = self._pins(event, source)
         root = _checked_out(source.mirror, event) if uses_own_actions(said) else Path("/nonexistent")
         if of_lock or found.workflow is None:
-            raise AuthorError(*of_lock, *all_problems(found.inspection, root=root, pins=pins))
+            raise AuthorError(
+                *of_lock, *all_problems(found.inspection, root=root, pins=pins, catalog=self._catalog)
+            )
         try:
             plan = plan_run(
                 ParsedWorkflow(workflow=found.workflow, warnings=found.inspection.problems),
@@ -62,13 +66,14 @@ class CommitPlanning:
                 reason=reason,
                 root=root,
                 pins=pins,
+                catalog=self._catalog,
                 options=self._options,
                 packages=self._packages,
             )
         except NoEngineYet as error:
             raise AuthorError(_without_engine(error, found.workflow)) from error
         except AuthorError as error:  # of its actions, or of this event: the first are told with the rest
-            problems = all_problems(found.inspection, root=root, pins=pins)
+            problems = all_problems(found.inspection, root=root, pins=pins, catalog=self._catalog)
             is_of_file = any(problem.severity == "error" for problem in problems)
             raise AuthorError(*(problems if is_of_file else error.problems)) from error
         if lacking := _lacking(plan, found.content):

@@ -10,6 +10,7 @@ from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
+from windlass_registry.catalog import Catalog
 from windlass_registry.store import Store
 from windlass_runner.daemon.approvals import Approvals
 from windlass_runner.daemon.forge_commands import ForgeCommands
@@ -149,7 +150,7 @@ def _join(
         ledger=ledger,
         git=git,
         mirror_of=mirror_of,
-        plan=CommitPlanning(git=git, packages=packages, options=options),
+        plan=CommitPlanning(git=git, packages=packages, catalog=Catalog.of_builtin(), options=options),
         shows_skipped=lambda url: any(
             repository.url == url and repository.forge != "git" for repository in settings.repositories
         ),

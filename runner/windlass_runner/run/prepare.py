@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from windlass_registry.catalog import Catalog
 from windlass_registry.documents import Position
 from windlass_registry.errors import AuthorError, Problem
 from windlass_registry.lock import Lock, LockFile, ResolvedAction
 from windlass_registry.refs import LocalRef
 from windlass_registry.resolver import ResolutionError, resolve
-from windlass_registry.sources.builtin import load_builtin
 from windlass_registry.sources.local import load_local
 from windlass_registry.store import Store
 from windlass_runner.ledger.records import NewJob, NewRun
@@ -36,6 +36,7 @@ def plan_run(
     reason: str,
     root: Path,
     pins: LockFile | None,
+    catalog: Catalog,
     options: PlanOptions,
     packages: Store | None = None,
 ) -> Plan:
@@ -47,7 +48,7 @@ def plan_run(
         AuthorError: every problem of the file, of its actions, or of the inputs given.
     """
     workflow = parsed.workflow
-    lock = resolve_actions(workflow, root=root, pins=pins)
+    lock = resolve_actions(workflow, root=root, pins=pins, catalog=catalog)
     if packages is not None:
         for action in lock.actions.values():
             if not packages.has(action.digest):
@@ -58,20 +59,20 @@ def plan_run(
     return compile_plan(workflow, event, lock, options, reason=reason, notes=notes)
 
 
-def resolve_actions(workflow: Workflow, *, root: Path, pins: LockFile | None) -> Lock:
+def resolve_actions(workflow: Workflow, *, root: Path, pins: LockFile | None, catalog: Catalog) -> Lock:
     """The packages that a workflow uses, with what it hands them checked against their manifests.
 
     Raises:
         AuthorError: all of them that cannot be resolved or are misused, each at its place.
     """
-    lock, problems = look_up_actions(workflow, root=root, pins=pins)
+    lock, problems = look_up_actions(workflow, root=root, pins=pins, catalog=catalog)
     if any(problem.severity == "error" for problem in problems):
         raise AuthorError(*sorted(problems, key=lambda one: (one.line, one.column)))
     return lock
 
 
 def look_up_actions(
-    workflow: Workflow, *, root: Path, pins: LockFile | None
+    workflow: Workflow, *, root: Path, pins: LockFile | None, catalog: Catalog
 ) -> tuple[Lock, tuple[Problem, ...]]:
     """As `resolve_actions`; what is wrong comes as values, beside what could be resolved."""
     places = places_of_actions(workflow)
@@ -80,7 +81,7 @@ def look_up_actions(
     lock = Lock()
     while wanted:
         try:
-            lock = _resolve(wanted, root=root, pins=pins)
+            lock = _resolve(wanted, root=root, pins=pins, catalog=catalog)
             break
         except AuthorError as error:
             return Lock(), error.problems
@@ -92,11 +93,13 @@ def look_up_actions(
     return lock, (*problems, *check_actions(workflow, manifests))
 
 
-def all_problems(found: Inspection, *, root: Path, pins: LockFile | None) -> tuple[Problem, ...]:
+def all_problems(
+    found: Inspection, *, root: Path, pins: LockFile | None, catalog: Catalog
+) -> tuple[Problem, ...]:
     """All that is wrong with a file and with what it hands its actions, in the order of the text."""
     if found.workflow is None:
         return found.problems
-    _, misused = look_up_actions(found.workflow, root=root, pins=pins)
+    _, misused = look_up_actions(found.workflow, root=root, pins=pins, catalog=catalog)
     known = {_place(problem) for problem in found.problems if problem.severity == "error"}
     further = [problem for problem in misused if _place(problem) not in known]
     return tuple(sorted([*found.problems, *further], key=_place))
@@ -106,11 +109,11 @@ def _place(problem: Problem) -> tuple[str, int, int]:
     return (problem.path, problem.line, problem.column)
 
 
-def _resolve(uses: list[str], *, root: Path, pins: LockFile | None) -> Lock:
+def _resolve(uses: list[str], *, root: Path, pins: LockFile | None, catalog: Catalog) -> Lock:
     def local(ref: LocalRef) -> ResolvedAction:
         return load_local(root, ref)
 
-    return resolve(uses, index=load_builtin(), lock=pins, local=local)
+    return resolve(uses, catalog=catalog, lock=pins, local=local)
 
 
 def _unresolved(workflow: Workflow, places: Mapping[str, Position], error: ResolutionError) -> Problem:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from integration.daemon.serving import Repository, git
+from windlass_registry.catalog import Catalog
 from windlass_registry.store import Store
 from windlass_runner.daemon.approvals import Approvals
 from windlass_runner.daemon.forge_commands import ForgeCommands
@@ -116,7 +117,9 @@ def room(tmp_path: Path, repository: Repository) -> Room:
     def mirror_of(url: str) -> Mirror:
         return Mirror(tool, tmp_path / "storage", url)
 
-    planning = CommitPlanning(git=tool, packages=Store(tmp_path / "packages"), options=PlanOptions())
+    planning = CommitPlanning(
+        git=tool, packages=Store(tmp_path / "packages"), catalog=Catalog.of_builtin(), options=PlanOptions()
+    )
     pushes = Pushes(
         ledger=ledger,
         git=tool,

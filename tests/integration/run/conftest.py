@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from forwarded_docker import ForwardedDocker
+from windlass_registry.catalog import Catalog
 from windlass_registry.store import Store
 from windlass_runner.engines.base import Engine
 from windlass_runner.engines.docker import DockerEngine
@@ -92,6 +93,7 @@ class Runner:
             reason="a test",
             root=self.root,
             pins=None,
+            catalog=Catalog.of_builtin(),
             options=PlanOptions(default_image=IMAGE),
             packages=self.packages,
         )

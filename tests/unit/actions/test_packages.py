@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from unit.actions.running import Job
+from windlass_registry.catalog import Catalog
 from windlass_registry.documents import Value, compose, value_of
 from windlass_registry.manifest import ActionManifest, PythonRuns
 from windlass_registry.manifest_inputs import misfit
@@ -25,7 +26,8 @@ NAMES = INDEX.names()
 
 def package(name: str) -> tuple[ActionManifest, Path]:
     found = INDEX.releases(name)[0]
-    return found.manifest, found.folder
+    loaded = found.load()
+    return loaded.manifest, loaded.folder
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -76,7 +78,9 @@ def entry(value: Value, key: str) -> Value:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_resolves_by_its_major_version(name: str, tmp_path: Path) -> None:
-    lock = resolve([f"{name}@v1"], index=INDEX, local=lambda ref: load_local(tmp_path, ref))
+    lock = resolve(
+        [f"{name}@v1"], catalog=Catalog(builtin=INDEX), local=lambda ref: load_local(tmp_path, ref)
+    )
     assert lock.actions[f"{name}@v1"].name == name
 
 
@@ -102,6 +106,6 @@ def test_its_program_says_what_is_wrong_as_an_annotation(name: str, job: Job) ->
 def test_its_example_is_a_workflow_without_a_problem(name: str, tmp_path: Path) -> None:
     place = package(name)[1] / "example.yaml"
     workflow = parse_workflow(place.read_bytes(), path="example.yaml").workflow
-    lock, problems = look_up_actions(workflow, root=tmp_path, pins=None)
+    lock, problems = look_up_actions(workflow, root=tmp_path, pins=None, catalog=Catalog(builtin=INDEX))
     assert lock.actions
     assert [str(problem) for problem in problems] == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from windlass_registry.catalog import Catalog
 from windlass_runner.commands.paint import Paint
 from windlass_runner.commands.plan_graph import dot, mermaid
 from windlass_runner.commands.plan_view import render_plan, stages
@@ -39,7 +40,13 @@ def plan_of(text: str) -> Plan:
     event = Event(kind="workflow_dispatch", repository="file:///r", ref="refs/heads/main", sha="a" * 40)
     parsed = parse_workflow(text, path="w.yaml")
     return plan_run(
-        parsed, event=event, reason="started by hand", root=Path("/"), pins=None, options=PlanOptions()
+        parsed,
+        event=event,
+        reason="started by hand",
+        root=Path("/"),
+        pins=None,
+        catalog=Catalog.of_builtin(),
+        options=PlanOptions(),
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from windlass_registry.catalog import Catalog
 from windlass_registry.errors import AuthorError, Problem
 from windlass_registry.lockfile import LOCK_PATH
 from windlass_registry.store import Store
@@ -47,7 +48,9 @@ def refused(folder: Path, text: str, **more: str) -> list[Problem]:
     mirror = Mirror(git, folder / "store", url)
     mirror.fetch(ref="refs/heads/main", sha=sha)
     (found,) = find_workflows(git, mirror.path, sha)
-    planning = CommitPlanning(git=git, packages=Store(folder / "packages"), options=PlanOptions())
+    planning = CommitPlanning(
+        git=git, packages=Store(folder / "packages"), catalog=Catalog.of_builtin(), options=PlanOptions()
+    )
     event = Event(kind="push", repository=url, ref="refs/heads/main", sha=sha)
     with pytest.raises(AuthorError) as caught:
         planning(found, event=event, reason="", source=Source(mirror=mirror, objects=mirror.path))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from windlass_registry.catalog import Catalog
 from windlass_runner.plan.compile import PlanOptions
 from windlass_runner.plan.images import images_of
 from windlass_runner.run.prepare import plan_run
@@ -36,6 +37,7 @@ def test_the_images_of_a_job_are_known_as_far_as_they_can_be(
         reason="",
         root=tmp_path,
         pins=None,
+        catalog=Catalog.of_builtin(),
         options=PlanOptions(),
     )
     found = images_of(plan.specs["a"], {"inputs": plan.inputs})

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from windlass_registry.catalog import Catalog
 from windlass_registry.index import Index, Release
 from windlass_registry.lock import ResolvedAction
 from windlass_registry.manifest import parse_manifest
 from windlass_registry.refs import LocalRef, RefError
+from windlass_registry.sources.packages import Package
 from windlass_registry.versions import Version
 
 SHELL = "name: n\nruns: {using: composite, steps: [{run: 'true'}]}\n"
@@ -25,22 +27,27 @@ def digest_of(name: str, version: str) -> str:
     return "sha256:" + (name + version).encode().hex().ljust(64, "0")[:64]
 
 
-def release(name: str, version: str, *, manifest: str = SHELL, is_yanked: bool = False) -> Release:
+def release(name: str, version: str, *, manifest: str = SHELL, yanked: str | None = None) -> Release:
     """A release of an index."""
+    package = Package(
+        manifest=parse_manifest(manifest, path=f"{name}/action.yml"),
+        digest=digest_of(name, version),
+        folder=Path("/packages") / name,
+    )
     return Release(
         name=name,
         version=Version.parse(version),
-        digest=digest_of(name, version),
-        manifest=parse_manifest(manifest, path=f"{name}/action.yml"),
-        folder=Path("/packages") / name,
+        digest=package.digest,
         source="builtin",
-        is_yanked=is_yanked,
+        uses=package.manifest.uses(),
+        yanked=yanked,
+        load=lambda: package,
     )
 
 
-def index(*releases: Release) -> Index:
-    """An index of them."""
-    return Index.of(releases)
+def catalog(*releases: Release) -> Catalog:
+    """A catalog that has them as built-in actions."""
+    return Catalog(builtin=Index.of(releases))
 
 
 def folders(**manifests: str) -> Callable[[LocalRef], ResolvedAction]:

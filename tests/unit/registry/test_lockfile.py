@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unit.registry.packages import folders, index, release
+from unit.registry.packages import catalog, folders, release
 from windlass_registry.errors import AuthorError, OperatorError
 from windlass_registry.lock import LockFile, Pin
 from windlass_registry.lockfile import dump_lock, load_lock, parse_lock, save_lock
@@ -31,7 +31,7 @@ def test_what_is_written_is_read_again(found: dict[str, Pin]) -> None:
 
 def test_a_lock_reads_well() -> None:
     lock = resolve(
-        ["b@v1", "a@v1"], index=index(release("a", "1.0.0"), release("b", "1.2.0")), local=folders()
+        ["b@v1", "a@v1"], catalog=catalog(release("a", "1.0.0"), release("b", "1.2.0")), local=folders()
     )
     assert dump_lock(lock) == (
         "# Written by 'windlass lock'. Commit it; change it only with 'windlass lock --upgrade'.\n"
@@ -52,7 +52,7 @@ def test_a_lock_reads_well() -> None:
 
 def test_the_repositorys_own_folders_are_not_locked() -> None:
     shell = "name: n\nruns: {using: composite, steps: [{uses: a@v1}]}"
-    lock = resolve(["./tool"], index=index(release("a", "1.0.0")), local=folders(tool=shell))
+    lock = resolve(["./tool"], catalog=catalog(release("a", "1.0.0")), local=folders(tool=shell))
     assert list(lock.pins().pins) == ["a@v1"]
 
 

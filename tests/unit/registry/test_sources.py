@@ -120,7 +120,7 @@ def test_the_built_in_actions_are_found() -> None:
     assert wanted <= set(index.names())
     release = index.releases("container")[0]
     assert (release.source, release.version.major) == ("builtin", 1)
-    assert release.folder == builtin_folder() / "container"
+    assert release.load().folder == builtin_folder() / "container"
 
 
 def test_one_built_in_action_is_read_without_the_others(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from windlass_registry.catalog import Catalog
 from windlass_runner.plan.compile import PlanOptions
 from windlass_runner.plan.model import Plan
 from windlass_runner.run.lanes import first_lanes, slot_lane
@@ -23,6 +24,7 @@ def plan(*jobs: str) -> Plan:
         reason="a test",
         root=Path("/nonexistent"),
         pins=None,
+        catalog=Catalog.of_builtin(),
         options=PlanOptions(),
     )
 
