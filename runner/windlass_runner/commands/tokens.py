@@ -19,7 +19,7 @@ windlass tokens create github-ci --scope read --scope run --repository digits --
 windlass tokens list
 windlass tokens revoke github-ci
 """
-SCOPES: Final = ("read", "run", "admin")
+SCOPES: Final = ("read", "run", "approve", "admin")
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -34,7 +34,8 @@ def configure(parser: ArgumentParser) -> None:
         choices=SCOPES,
         metavar="SCOPE",
         dest="scopes",
-        help="what it may do: read, run (start, cancel, run again) or admin (everything); may be given again",
+        help="what it may do: read, run (start, cancel, run again), approve (let jobs through their gates) or "
+        "admin (everything); may be given again",
     )
     create.add_argument(
         "--repository",

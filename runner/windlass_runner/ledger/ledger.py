@@ -8,7 +8,9 @@ from pathlib import Path
 from types import TracebackType
 
 from windlass_runner.ledger.backend import Backend
+from windlass_runner.ledger.deployments import Deployments
 from windlass_runner.ledger.events import Events
+from windlass_runner.ledger.gates import Gates
 from windlass_runner.ledger.inbox import Inbox
 from windlass_runner.ledger.outbox import Outbox
 from windlass_runner.ledger.refs import Refs
@@ -40,6 +42,8 @@ class Ledger:
         self.removal = Removal(store)
         self.inbox = Inbox(store)
         self.outbox = Outbox(store)
+        self.gates = Gates(store)
+        self.deployments = Deployments(store, self.outbox)
         self.refs = Refs(store)
         self.requests = Requests(store, self.runs)
         self.tokens = Tokens(store)

@@ -13,7 +13,7 @@ State = Literal[
     "queued", "waiting", "running", "success", "failure", "cancelled", "skipped", "timed_out", "neutral"
 ]
 AttemptState = Literal["created", "started", "ended"]
-RequestKind = Literal["cancel", "rerun", "start"]
+RequestKind = Literal["cancel", "rerun", "start", "answer"]
 
 UNFINISHED: tuple[State, ...] = ("queued", "waiting", "running")
 FINAL: frozenset[State] = frozenset(
@@ -238,8 +238,8 @@ class Request:
     created_at: float
 
 
-Scope = Literal["read", "run", "admin"]
-SCOPES: tuple[Scope, ...] = ("read", "run", "admin")
+Scope = Literal["read", "run", "approve", "admin"]
+SCOPES: tuple[Scope, ...] = ("read", "run", "approve", "admin")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
