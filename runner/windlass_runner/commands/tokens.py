@@ -34,7 +34,7 @@ def configure(parser: ArgumentParser) -> None:
         choices=SCOPES,
         metavar="SCOPE",
         dest="scopes",
-        help="what it may do: read, run (start, cancel, run again), approve (let jobs through their gates) or "
+        help="what it may do: read, run (start, cancel, run again), approve (let jobs pass gates) or "
         "admin (everything); may be given again",
     )
     create.add_argument(
