@@ -69,11 +69,17 @@ def unpack(archive: bytes, target: Path, *, limits: ArchiveLimits = ArchiveLimit
     Raises:
         AuthorError: not a canonical archive, or over a limit. Nothing is written then.
     """
+    entries = read_archive(archive, limits=limits)
+    write_entries(entries, target)
+    return digest_entries(entries)
+
+
+def read_archive(archive: bytes, *, limits: ArchiveLimits = ArchiveLimits()) -> list[Entry]:
+    """The files and links of an archive, in canonical order. Raises as `unpack` does."""
     entries = _decode(archive, limits=limits)
     if b"".join(_encode(entries)) != archive:
         raise _refuse("archive", "not a canonical archive", "make it with 'windlass publish'")
-    write_entries(entries, target)
-    return digest_entries(entries)
+    return entries
 
 
 def digest_entries(entries: Iterable[Entry]) -> str:
@@ -231,7 +237,8 @@ def _decode(archive: bytes, *, limits: ArchiveLimits) -> list[Entry]:
 def _decode_member(tar: tarfile.TarFile, member: tarfile.TarInfo) -> Entry:
     if member.issym():
         return Entry(name=member.name, target=member.linkname)
-    stream = tar.extractfile(member) if member.isreg() else None
+    # A sparse file of a few bytes may call itself a terabyte.
+    stream = tar.extractfile(member) if member.isreg() and not member.issparse() else None
     if stream is None:
         raise _refuse(_shown(member.name), "neither a file nor a link")
     return Entry(name=member.name, content=stream.read(), is_executable=bool(member.mode & 0o111))

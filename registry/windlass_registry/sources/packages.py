@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import posixpath
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from windlass_registry.archive import digest_entries, read_folder
+from windlass_registry.archive import Entry, digest_entries, read_folder
 from windlass_registry.errors import AuthorError, Problem
 from windlass_registry.manifest import ActionManifest, PythonRuns, parse_manifest
 
@@ -33,13 +35,23 @@ def load_package(folder: Path, *, shown_as: str) -> Package | None:
         AuthorError: the folder or its manifest is broken.
     """
     entries = {entry.name: entry for entry in read_folder(folder, skips_hidden=not shown_as)}
+    manifest = manifest_of(entries, shown_as=shown_as)
+    if manifest is None:
+        return None
+    return Package(manifest=manifest, digest=digest_entries(entries.values()), folder=folder)
+
+
+def manifest_of(entries: Mapping[str, Entry], *, shown_as: str) -> ActionManifest | None:
+    """The manifest among a package's files; None where there is none.
+
+    Raises:
+        AuthorError: it is broken.
+    """
     name = next((name for name in MANIFEST_NAMES if name in entries), None)
     if name is None:
         return None
     path = f"{shown_as}/{name}" if shown_as else name
-    found = entries[name]
-    source = found.content if found.target is None else (folder / name).read_bytes()
-    manifest = parse_manifest(source, path=path)
+    manifest = parse_manifest(_content(entries, name), path=path)
     if isinstance(manifest.runs, PythonRuns):
         for file in (manifest.runs.main, manifest.runs.requirements):
             if file is not None and file.removeprefix("./") not in entries:
@@ -52,4 +64,12 @@ def load_package(folder: Path, *, shown_as: str) -> Package | None:
                         remedy="add it, or mend 'runs'",
                     )
                 )
-    return Package(manifest=manifest, digest=digest_entries(entries.values()), folder=folder)
+    return manifest
+
+
+def _content(entries: Mapping[str, Entry], name: str) -> bytes:
+    """What a file holds; a link leads to a file at once, or to nothing (see `archive`)."""
+    found = entries[name]
+    if found.target is not None:
+        found = entries.get(posixpath.normpath(found.target), Entry(name=name))
+    return found.content
