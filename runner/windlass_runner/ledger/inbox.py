@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import AbstractContextManager
 from typing import Final
 
-from sqlalchemy import Select, bindparam, func, select, update
+from sqlalchemy import Connection, Select, bindparam, func, select, update
 
 from windlass_runner.ledger.records import Delivery, InboxCounts, NewDelivery
 from windlass_runner.ledger.schema import inbox
@@ -29,18 +30,17 @@ class Inbox:
 
     def put_all(self, deliveries: Sequence[NewDelivery], *, at: float) -> list[bool]:
         """The same for several, all or none of them: it takes the disk no longer than one."""
-        with self._store.write() as connection:
-            found = mappings(connection.execute(_known(one.id for one in deliveries)))
-            seen = {row["id"] for row in found}
-            rows: dict[str, Row] = {}
-            news = []
-            for one in deliveries:
-                news.append(one.id not in seen and one.id not in rows)
-                if news[-1]:
-                    rows[one.id] = _new_row(one, at=at)
-            if rows:
-                self._add.run_many(connection, list(rows.values()))
-        return news
+        rows: dict[str, Row] = {}
+        for one in deliveries:
+            rows.setdefault(one.id, _new_row(one, at=at))
+        with self._write() as connection:
+            added = self._add.run_many(connection, list(rows.values())) if rows else 0
+            news = set(rows) if added == len(rows) else _newest(connection, added)
+        is_new = []
+        for one in deliveries:
+            is_new.append(one.id in news)
+            news.discard(one.id)  # the next of that id is known
+        return is_new
 
     def known(self, ids: Collection[str]) -> frozenset[str]:
         """Those of the ids that were put here before, also where they were handled."""
@@ -57,7 +57,7 @@ class Inbox:
             query = query.where(inbox.c.repository.not_in(sorted(besides)))
         if not self._store.rows(query.with_only_columns(inbox.c.position).limit(1)):
             return []
-        with self._store.write() as connection:
+        with self._write() as connection:
             rows = mappings(connection.execute(query))
             taken = inbox.c.position.in_([row["position"] for row in rows])
             connection.execute(update(inbox).where(taken).values(tries=inbox.c.tries + 1, taken_at=at))
@@ -70,7 +70,7 @@ class Inbox:
             change = change.values(handled_at=at, error=None, headers="{}", body=b"")
         else:
             change = change.values(handled_at=at, error=storable_or_none(error))
-        with self._store.write() as connection:
+        with self._write() as connection:
             connection.execute(change)
 
     def counts(self) -> InboxCounts:
@@ -80,6 +80,16 @@ class Inbox:
             waiting = connection.execute(count.where(inbox.c.handled_at.is_(None))).scalar_one()
             failed = connection.execute(count.where(inbox.c.error.is_not(None))).scalar_one()
         return InboxCounts(waiting=waiting, failed=failed)
+
+    def _write(self) -> AbstractContextManager[Connection]:
+        """Nobody is told of what lies here but the intake, which is woken by those who put it."""
+        return self._store.write(rings=False)
+
+
+def _newest(connection: Connection, count: int) -> set[str]:
+    """The ids of those that were added last."""
+    query = select(inbox.c.id).order_by(inbox.c.position.desc()).limit(count)
+    return set(connection.execute(query).scalars())
 
 
 def _known(ids: Iterable[str]) -> Select[tuple[str]]:

@@ -134,7 +134,10 @@ class SqliteBackend:
 
 
 def _begin_immediate(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    try:
+        _driver(connection).execute("BEGIN IMMEDIATE")  # by SQLAlchemy it takes ten times as long
+    except sqlite3.Error as exc:
+        raise DBAPIError.instance("BEGIN IMMEDIATE", None, exc, sqlite3.Error) from exc
 
 
 def _enter_wal(driver: sqlite3.Connection) -> None:

@@ -80,8 +80,9 @@ class Store:
         self.bell = Bell(self._look_around)
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """A transaction that excludes all other writers; committed at the end, undone by an exception."""
+    def write(self, *, rings: bool = True) -> Iterator[Connection]:
+        """A transaction that excludes all other writers; committed at the end, undone by an exception.
+        `rings`: whoever waits for changes is told of it."""
         if (joined := self._current()) is not None:
             with joined.begin_nested():  # what fails in here is undone, also if somebody catches it
                 yield joined
@@ -91,7 +92,8 @@ class Store:
                 yield from self._transaction()
             except DBAPIError as exc:
                 self._raise_translated(exc)
-        self.bell.ring()
+        if rings:
+            self.bell.ring()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

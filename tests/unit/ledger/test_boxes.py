@@ -50,6 +50,15 @@ def test_several_are_put_together_and_one_that_was_there_holds_up_none(ledger: L
     assert [delivery.id for delivery in ledger.inbox.take(9, at=3.0)] == ["b", "a", "c"]
 
 
+def test_what_comes_into_the_inbox_is_told_to_nobody_who_waits_for_changes(ledger: Ledger) -> None:
+    ledger.inbox.put(new_delivery("a"), at=1.0)
+    seen = ledger.wait_for_change(0, 0.0)
+    ledger.inbox.put(new_delivery("b"), at=2.0)
+    assert ledger.wait_for_change(seen, 0.0) == seen
+    ledger.outbox.mark("digits", "a", at=3.0)
+    assert ledger.wait_for_change(seen, 0.0) > seen
+
+
 def test_deliveries_of_some_repositories_can_be_left_alone(ledger: Ledger) -> None:
     for name, repository in (("a", "x"), ("b", "y"), ("c", "z")):
         ledger.inbox.put(replace(new_delivery(name), repository=repository), at=1.0)
