@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Scope, Send
 from starlette.types import Receive as ASGIReceive
@@ -24,6 +25,7 @@ BODY_TIMEOUT_S: Final = 30.0
 RETRY_AFTER_S: Final = 5
 _READ_ON_BYTES: Final = 4 * LARGEST_BODY_BYTES
 """How much of a body that is too large is read, so that a client that is still sending sees the answer."""
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 Reply = tuple[int, dict[str, Any]]
 Received = tuple[Mapping[str, str], bytes]
@@ -42,12 +44,12 @@ def make_app(
     called from several threads; a hook gets what comes while it is at work in one go afterwards.
     `bodies_bytes`: what all deliveries that are being read may take together."""
 
-    async def healthz(_request: Request) -> Response:
+    async def healthz(_request: Request) -> JSONResponse:
         status, data = await run_in_threadpool(health)
         return JSONResponse(data, status, headers={"Cache-Control": "no-store"})
 
     room = Room(bodies_bytes)
-    taking = {f"/hooks/{name}": _hook(hook, room) for name, hook in hooks.items()}
+    taking = {f"/hooks/{name}": _Hook(hook, room) for name, hook in hooks.items()}
     app = Starlette(
         routes=[
             *(Route(path, hook, methods=["POST"]) for path, hook in taking.items()),
@@ -60,47 +62,41 @@ def make_app(
     async def front(scope: Scope, receive: ASGIReceive, send: Send) -> None:
         """Deliveries go the short way: what Starlette does around a route takes as long as all of theirs."""
         hook = taking.get(scope.get("path", "")) if scope.get("method") == "POST" else None
-        if hook is None:
-            await app(scope, receive, send)
-        else:
-            answer = await hook(Request(scope, receive))
-            await answer(scope, receive, send)
+        await (hook or app)(scope, receive, send)
 
     return front
 
 
-def _hook(receive: Receive, room: Room) -> Callable[[Request], Awaitable[Response]]:
-    received = Gathering(receive)
+class _Hook:
+    """Where one forge sends its deliveries: an application by itself, without what Starlette does around
+    its routes."""
 
-    async def hook(request: Request) -> Response:
-        body = _Body(room)
+    def __init__(self, receive: Receive, room: Room) -> None:
+        self._received = Gathering(receive)
+        self._room = room
+
+    async def __call__(self, scope: Scope, receive: ASGIReceive, send: Send) -> None:
+        headers = _headers(scope)
+        body = _Body(self._room)
         try:
-            async with asyncio.timeout(BODY_TIMEOUT_S):
-                await body.read(request)
-            status, data = await received.do((dict(request.headers), body.take()))
-        except TimeoutError:
-            return _closing(HTTPStatus.REQUEST_TIMEOUT, "the body took too long")
+            await body.read(headers, receive)
+            status, data = await self._received.do((headers, body.take()))
+        except _BodyRefused as refused:
+            await _answer(send, refused.status, {"error": str(refused)}, closes=True)
         except ClientDisconnect:
-            return Response(status_code=HTTPStatus.BAD_REQUEST)
-        except _TooLarge:
-            return _closing(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"more than {LARGEST_BODY_BYTES:,} bytes")
-        except _NoRoom:
-            return _closing(
-                HTTPStatus.SERVICE_UNAVAILABLE, "too much is being sent at once; send it again later"
-            )
+            return
+        else:
+            await _answer(send, status, data)
         finally:
             body.close()
-        return JSONResponse(data, status, headers=_more(status))
-
-    return hook
 
 
-class _TooLarge(Exception):
-    """The body is larger than any that is read."""
+class _BodyRefused(Exception):
+    """The body is not read to its end."""
 
-
-class _NoRoom(Exception):
-    """Other bodies take the memory."""
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status = status
 
 
 class _Body:
@@ -111,22 +107,16 @@ class _Body:
         self._parts: list[bytes] = []
         self._held_bytes = 0
 
-    async def read(self, request: Request) -> None:
-        """Raises _TooLarge, _NoRoom, ClientDisconnect."""
-        told_bytes = _told_bytes(request)
-        if told_bytes > _READ_ON_BYTES or ("expect" in request.headers and told_bytes > LARGEST_BODY_BYTES):
-            raise _TooLarge
-        size_bytes = 0
-        async for part in request.stream():
-            size_bytes += len(part)
-            if size_bytes <= LARGEST_BODY_BYTES:
-                self._keep(part)
-            else:
-                self.close()
-            if size_bytes > _READ_ON_BYTES:
-                break
-        if size_bytes > LARGEST_BODY_BYTES:
-            raise _TooLarge
+    async def read(self, headers: Mapping[str, str], receive: ASGIReceive) -> None:
+        """Raises _BodyRefused, ClientDisconnect."""
+        told_bytes = _told_bytes(headers)
+        if told_bytes > _READ_ON_BYTES or ("expect" in headers and told_bytes > LARGEST_BODY_BYTES):
+            raise _too_large()
+        try:
+            async with asyncio.timeout(BODY_TIMEOUT_S):
+                await self._read_on(receive)
+        except TimeoutError:
+            raise _BodyRefused(HTTPStatus.REQUEST_TIMEOUT, "the body took too long") from None
 
     def take(self) -> bytes:
         """All of it."""
@@ -138,21 +128,49 @@ class _Body:
         self._room.give_back(self._held_bytes)
         self._held_bytes = 0
 
+    async def _read_on(self, receive: ASGIReceive) -> None:
+        size_bytes, has_more = 0, True
+        while has_more and size_bytes <= _READ_ON_BYTES:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            part, has_more = message["body"], message["more_body"]
+            size_bytes += len(part)
+            if size_bytes <= LARGEST_BODY_BYTES:
+                self._keep(part)
+            else:
+                self.close()
+        if size_bytes > LARGEST_BODY_BYTES:
+            raise _too_large()
+
     def _keep(self, part: bytes) -> None:
         if not self._room.take(len(part)):
-            raise _NoRoom
+            why = "too much is being sent at once; send it again later"
+            raise _BodyRefused(HTTPStatus.SERVICE_UNAVAILABLE, why)
         self._held_bytes += len(part)
         self._parts.append(part)
 
 
-def _told_bytes(request: Request) -> int:
-    told = request.headers.get("content-length", "")
+def _too_large() -> _BodyRefused:
+    return _BodyRefused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"more than {LARGEST_BODY_BYTES:,} bytes")
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    """By their names; of those that come twice the first counts."""
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(scope["headers"])}
+
+
+def _told_bytes(headers: Mapping[str, str]) -> int:
+    told = headers.get("content-length", "")
     return int(told) if told.isascii() and told.isdigit() else 0
 
 
-def _closing(status: int, why: str) -> Response:
-    return JSONResponse({"error": why}, status, headers={"Connection": "close", **_more(status)})
-
-
-def _more(status: int) -> dict[str, str]:
-    return {"Retry-After": str(RETRY_AFTER_S)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+async def _answer(send: Send, status: int, data: Mapping[str, Any], *, closes: bool = False) -> None:
+    body = _encode(data).encode()
+    headers = [(b"content-length", b"%d" % len(body)), (b"content-type", b"application/json")]
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers.append((b"retry-after", b"%d" % RETRY_AFTER_S))
+    if closes:
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": int(status), "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -23,7 +23,8 @@ class BoundedProtocol(HttpToolsProtocol):
     """From the connection (or the last answer) to the end of the next request's head."""
     answer_timeout_s: ClassVar[float] = 60.0
     """From there to the end of the answer."""
-    _deadline: asyncio.TimerHandle | None = None
+    _cut_off_at: float
+    _timer: asyncio.TimerHandle
     _is_in_head = True
     _head_bytes = 0
     """Of the head that is not complete yet, without a piece that held the end of another request."""
@@ -33,12 +34,11 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         if len(self.connections) > self.most_connections:
             transport.abort()
-        else:
-            self._allow(self.head_timeout_s)
+        self._allow(self.head_timeout_s)
+        self._look()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
+        self._timer.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -71,9 +71,15 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _allow(self, seconds: float) -> None:
         """Cut the connection off unless the next step comes in this time."""
-        if self._deadline is not None:
-            self._deadline.cancel()
-        self._deadline = self.loop.call_later(seconds, self.transport.abort)
+        self._cut_off_at = self.loop.time() + seconds
+
+    def _look(self) -> None:
+        """One timer for a connection: one for each step would take longer than all the other bounds."""
+        left_s = self._cut_off_at - self.loop.time()
+        if left_s <= 0:
+            self.transport.abort()
+        else:
+            self._timer = self.loop.call_later(min(left_s, self.head_timeout_s), self._look)
 
 
 class Room:
