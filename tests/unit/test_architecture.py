@@ -64,12 +64,13 @@ def imported(path: Path) -> Iterator[str]:
 
 
 def foreign_imports(folder: Path) -> list[str]:
-    """What Python files below a folder import beyond the standard library, as `file: name`."""
+    """What Python files below a folder import beyond the standard library and files beside them, as
+    `file: name`."""
     return [
         f"{path.relative_to(folder)}: {name}"
         for path in sorted(folder.rglob("*.py"))
         for name in imported(path)
-        if name not in sys.stdlib_module_names
+        if name not in sys.stdlib_module_names and not (name and (path.parent / f"{name}.py").is_file())
     ]
 
 
