@@ -1,0 +1,25 @@
+"""Where the files of a registry lie, in its folder and on its server alike (decision 0062)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+TIMESTAMP: Final = "metadata/timestamp.json"
+INDEX: Final = "index.json"
+
+
+def metadata_path(role: str, version: int) -> str:
+    """One version of a signed role (`timestamp` alone has no version in its name)."""
+    return f"metadata/{version}.{role}.json"
+
+
+def archive_path(digest: str) -> str:
+    """A package's canonical archive."""
+    hexadecimal = digest.removeprefix("sha256:")
+    return f"packages/sha256/{hexadecimal[:2]}/{hexadecimal[2:]}.tar"
+
+
+def statement_path(digest: str) -> str:
+    """The statement about a release."""
+    hexadecimal = digest.removeprefix("sha256:")
+    return f"statements/sha256/{hexadecimal[:2]}/{hexadecimal[2:]}.json"

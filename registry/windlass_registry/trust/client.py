@@ -1,0 +1,323 @@
+"""Reads a registry that is not believed: what comes back was signed by those who may, and is not old.
+
+TUF's own client (`tuf.ngclient`) does the checking: rollback, freeze, mix-and-match, changes of keys. This
+module tells it where the files are and what time it is, and says in plain words what it found.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from securesystemslib.signer import Key
+from tuf.api import exceptions
+from tuf.api.metadata import Metadata, Root, Targets
+from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
+
+from windlass_registry.errors import OperatorError
+from windlass_registry.layout import statement_path
+from windlass_registry.names import is_namespace
+from windlass_registry.releases import ReleaseError, ReleaseFacts
+from windlass_registry.trust import roles
+from windlass_registry.trust.statements import LARGEST_BYTES, statement_digest
+from windlass_registry.trust.transport import MissingFile, Transport, read_bounded
+
+ROOT_BYTES: Final = 512_000
+_LIMITS: Final = UpdaterConfig(
+    root_max_length=ROOT_BYTES, snapshot_max_length=8_000_000, targets_max_length=64_000_000
+)
+
+Clock = Callable[[], datetime]
+
+
+class TrustError(OperatorError):
+    """The registry is not believed. `kind` says why, in one word."""
+
+    def __init__(self, message: str, *, kind: str, remedy: str) -> None:
+        super().__init__(message, remedy=remedy)
+        self.kind = kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Namespace:
+    """All that is signed of one namespace."""
+
+    name: str
+    badge: str | None
+    owner_keys: Mapping[str, Key]
+    """Who owns it, as the registry's owner says."""
+    release_keys: Mapping[str, Key]
+    """Who may publish, as its owner says."""
+    threshold: int
+    former_keys: Mapping[str, roles.FormerKey]
+    releases: Mapping[str, ReleaseFacts]
+    """By path, as `acme/train/1.0.0`."""
+    broken: tuple[str, ...]
+    """Releases that this version of Windlass cannot read, each with why."""
+    owner_version: int
+    version: int
+    """Of the list of releases: one more with every change."""
+
+
+def pin_root(transport: Transport, *, expected: str | None = None) -> bytes:
+    """The first root of a registry, to be kept: all that is believed of it later begins here.
+
+    Raises:
+        TrustError: it is not the one with the digest `expected` (`sha256:…`).
+        OperatorError: there is no registry.
+    """
+    try:
+        content = read_bounded(transport, "metadata/1.root.json", at_most=ROOT_BYTES)
+    except MissingFile as error:
+        raise OperatorError(
+            f"{transport.address} is no registry: it has no metadata/1.root.json", remedy="mend the address"
+        ) from error
+    found = root_digest(content)
+    if expected is not None and found != expected:
+        raise TrustError(
+            f"the registry {transport.address} begins with the root {found}, not with {expected}",
+            kind="root",
+            remedy="ask its owner for the digest by another way, and do not use it until they are the same",
+        )
+    _check_root(content, transport.address)
+    return content
+
+
+def root_digest(content: bytes) -> str:
+    """What people compare of a root."""
+    return f"sha256:{sha256(content).hexdigest()}"
+
+
+def _check_root(content: bytes, address: str) -> None:
+    try:
+        metadata = Metadata[Root].from_bytes(content)
+        metadata.signed.verify_delegate("root", metadata.signed_bytes, metadata.signatures)
+    except (exceptions.RepositoryError, ValueError) as error:
+        raise TrustError(
+            f"the root of the registry {address} is not signed by its own keys",
+            kind="root",
+            remedy="ask its owner",
+        ) from error
+
+
+class RegistryClient:
+    """One registry, read once: all that it gives belongs to the same moment.
+
+    `cache` keeps what was believed last, so that nobody can show an older state; one folder for each root.
+    Not safe in several threads; several processes may share a cache.
+    """
+
+    def __init__(self, transport: Transport, *, root: bytes, cache: Path, clock: Clock) -> None:
+        self.transport = transport
+        self.address = transport.address
+        self._root = root
+        self._cache = cache / root_digest(root).removeprefix("sha256:")[:16]
+        self._clock = clock
+        self._updater: Updater | None = None
+        self._namespaces: dict[str, Namespace | None] = {}
+
+    def refresh(self) -> None:
+        """Fetch what is newest of the registry itself.
+
+        Raises:
+            TrustError: it is not believed; says which check failed.
+            UpstreamError: it does not answer.
+        """
+        with self._exclusively(), self._explained():
+            updater = Updater(
+                metadata_dir=str(self._cache),
+                metadata_base_url="metadata/",
+                fetcher=_Fetcher(self.transport),
+                config=_LIMITS,
+                bootstrap=self._root,
+            )
+            # ngclient takes no clock, and reads the wall's when it is made.
+            updater._trusted_set.reference_time = self._clock()
+            updater.refresh()
+            self._updater = updater
+            self._namespaces = {}
+
+    def names(self) -> tuple[str, ...]:
+        """The namespaces that somebody owns, in order."""
+        return tuple(sorted(roles.role_names(self.targets)))
+
+    @property
+    def targets(self) -> Targets:
+        """What the registry's owner signed."""
+        found = self._trusted("targets")
+        assert found is not None
+        return found
+
+    def namespace(self, name: str) -> Namespace | None:
+        """What is published in a namespace; None where nobody owns it, or nothing was published yet.
+
+        Raises:
+            TrustError: what is there was not signed by those who may.
+            UpstreamError: the registry does not answer.
+        """
+        if name not in self._namespaces:
+            self._namespaces[name] = self._read(name) if is_namespace(name) else None
+        return self._namespaces[name]
+
+    def statement(self, release: ReleaseFacts) -> bytes:
+        """The provenance of a release: the very bytes whose digest was signed with it.
+
+        Raises:
+            TrustError: it is missing or another.
+            UpstreamError: the registry does not answer.
+        """
+        content = b""
+        try:
+            content = read_bounded(self.transport, statement_path(release.statement), at_most=LARGEST_BYTES)
+        except MissingFile:
+            problem = "is not there"
+        else:
+            problem = "was replaced"
+        if statement_digest(content) != release.statement:
+            raise TrustError(
+                f"the provenance of {release.name} {release.version} {problem} at {self.address}",
+                kind="statement",
+                remedy="use another mirror, or tell the registry's owner",
+            )
+        return content
+
+    def _read(self, name: str) -> Namespace | None:
+        if name not in roles.role_names(self.targets):
+            return None
+        if f"{name}.json" not in self._updated()._trusted_set.snapshot.meta:
+            return None
+        with self._exclusively(), self._explained():
+            # The walk to a target that does not exist loads and checks the roles on the way.
+            self._updated().get_targetinfo(f"{name}/-/-")
+        owner = self._trusted(name)
+        listed = self._trusted(roles.releases_role(name))
+        if owner is None or listed is None:
+            return None
+        releases: dict[str, ReleaseFacts] = {}
+        broken: list[str] = []
+        for path, target in listed.targets.items():
+            if not path.startswith(f"{name}/"):
+                continue  # not delegated: TUF's client would never look for it here
+            try:
+                releases[path] = roles.read_target(target)
+            except ReleaseError as error:
+                broken.append(str(error))
+        role = owner.get_delegated_role(roles.releases_role(name))
+        return Namespace(
+            name=name,
+            badge=roles.badges_of(self.targets).get(name),
+            owner_keys=roles.keys_of(self.targets, name),
+            release_keys=roles.keys_of(owner, roles.releases_role(name)),
+            threshold=role.threshold,
+            former_keys=roles.former_keys_of(owner),
+            releases=releases,
+            broken=tuple(broken),
+            owner_version=owner.version,
+            version=listed.version,
+        )
+
+    def _updated(self) -> Updater:
+        if self._updater is None:
+            self.refresh()
+        assert self._updater is not None
+        return self._updater
+
+    def _trusted(self, role: str) -> Targets | None:
+        found = self._updated()._trusted_set.get(role)
+        return found if isinstance(found, Targets) else None
+
+    @contextmanager
+    def _exclusively(self) -> Iterator[None]:
+        """One process at a time writes into the cache: the client replaces several files in turn."""
+        try:
+            self._cache.mkdir(parents=True, exist_ok=True)
+            with (self._cache / ".lock").open("a") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                yield
+        except OSError as error:
+            raise OperatorError(
+                f"cannot keep what is known of the registry {self.address} in {self._cache}: {error}",
+                remedy="make room on the disk, or let this user write there",
+            ) from error
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except (exceptions.RepositoryError, exceptions.DownloadError, ValueError) as error:
+            raise explain(error, address=self.address) from error
+
+
+class _Fetcher(FetcherInterface):
+    """Gives TUF's client the files of a transport."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def _fetch(self, url: str) -> Iterator[bytes]:
+        try:
+            yield from self._transport.chunks(url)
+        except MissingFile as error:
+            raise exceptions.DownloadHTTPError(f"there is no {url}", 404) from error
+
+
+def explain(error: Exception, *, address: str) -> TrustError:
+    """What one of TUF's exceptions means for whoever wants to run something."""
+    said = str(error) or type(error).__name__
+    match error:
+        case exceptions.ExpiredMetadataError():
+            return _expired(said, address)
+        case exceptions.BadVersionNumberError():
+            return TrustError(
+                f"the registry {address} shows an older state than this machine has seen before ({said}): "
+                "a mirror that is behind, a restored backup, or somebody who hides the newest releases",
+                kind="rollback",
+                remedy="read the registry itself instead of a mirror, or ask its owner",
+            )
+        case exceptions.UnsignedMetadataError():
+            return TrustError(
+                f"the registry {address} shows something that those who may have not signed ({said})",
+                kind="signature",
+                remedy="do not use it until its owner has said why; another mirror may be sound",
+            )
+        case exceptions.DownloadHTTPError():
+            return TrustError(
+                f"the registry {address} lacks a file that it names ({said}): a mirror that is incomplete",
+                kind="missing",
+                remedy="copy it again, or read the registry itself",
+            )
+        case exceptions.DownloadLengthMismatchError() | exceptions.LengthOrHashMismatchError():
+            return TrustError(
+                f"the registry {address} gives other bytes than were signed ({said})",
+                kind="tampered",
+                remedy="use another mirror, and tell the registry's owner",
+            )
+        case _:
+            return TrustError(
+                f"what the registry {address} gives is no metadata of a registry ({said})",
+                kind="tampered",
+                remedy="use another mirror, and tell the registry's owner",
+            )
+
+
+def _expired(said: str, address: str) -> TrustError:
+    if "timestamp" in said or "snapshot" in said:
+        return TrustError(
+            f"nobody has confirmed for a while what is newest at the registry {address} ({said}): a mirror "
+            "that is behind, a server that stands still, somebody who hides the newest releases, or a wrong "
+            "clock here",
+            kind="expired",
+            remedy="look at this machine's clock; the registry's owner signs anew with 'windlass registry "
+            "refresh'",
+        )
+    return TrustError(
+        f"a signature of the registry {address} has run out ({said})",
+        kind="expired",
+        remedy="look at this machine's clock; else its owner has to sign anew",
+    )

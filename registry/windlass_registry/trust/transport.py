@@ -1,0 +1,113 @@
+"""Reading a registry's files: from a folder, or over HTTP. Bounded, and nothing is believed here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, Protocol
+from urllib.parse import urlsplit
+
+from windlass_registry.errors import OperatorError, UpstreamError
+
+_CHUNK: Final = 1 << 18
+_CONNECT_S: Final = 10.0
+_READ_S: Final = 30.0
+
+
+class MissingFile(Exception):
+    """The registry has no such file. Whether that is wrong, the caller knows."""
+
+
+class Transport(Protocol):
+    """Gives the files of a registry by their path, as `metadata/timestamp.json`. Safe in several threads."""
+
+    address: str
+    """Where it reads, for people."""
+
+    def chunks(self, path: str) -> Iterator[bytes]:
+        """The content of a file, piece by piece.
+
+        Raises:
+            MissingFile: there is none.
+            UpstreamError: the registry does not answer.
+            OperatorError: it answers something that will not change by waiting.
+        """
+        ...
+
+
+def read_bounded(transport: Transport, path: str, *, at_most: int) -> bytes:
+    """A whole file. Raises as `Transport.chunks`; OperatorError where it is longer."""
+    parts: list[bytes] = []
+    left = at_most
+    for chunk in transport.chunks(path):
+        left -= len(chunk)
+        if left < 0:
+            raise OperatorError(f"{transport.address}/{path} is longer than {at_most:,} bytes")
+        parts.append(chunk)
+    return b"".join(parts)
+
+
+def open_transport(address: str) -> Transport:
+    """What reads `https://…`, `http://…`, `file://…` or a folder.
+
+    Raises:
+        OperatorError: it is neither.
+    """
+    scheme = urlsplit(address).scheme if "://" in address else ""
+    if scheme in ("http", "https"):
+        return HttpTransport(address)
+    if scheme == "file":
+        return FolderTransport(Path(address.removeprefix("file://")))
+    if scheme:
+        raise OperatorError(f"'{address}' is no address of a registry", remedy="write https://… or a folder")
+    return FolderTransport(Path(address))
+
+
+class FolderTransport:
+    """Reads a registry's folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.address = str(folder)
+
+    def chunks(self, path: str) -> Iterator[bytes]:
+        """See `Transport`."""
+        try:
+            with (self.folder / path).open("rb") as stream:
+                while chunk := stream.read(_CHUNK):
+                    yield chunk
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+            raise MissingFile(path) from error
+        except OSError as error:
+            raise OperatorError(f"cannot read the registry {self.folder}: {error}") from error
+
+
+class HttpTransport:
+    """Reads a registry that a web server gives out."""
+
+    def __init__(self, url: str) -> None:
+        import urllib3
+
+        self.address = url.rstrip("/")
+        self._pool = urllib3.PoolManager(
+            timeout=urllib3.Timeout(connect=_CONNECT_S, read=_READ_S),
+            retries=urllib3.Retry(total=3, backoff_factor=0.2, status_forcelist=(502, 503, 504), redirect=3),
+        )
+
+    def chunks(self, path: str) -> Iterator[bytes]:
+        """See `Transport`."""
+        from urllib3.exceptions import HTTPError
+
+        url = f"{self.address}/{path}"
+        try:
+            answer = self._pool.request("GET", url, preload_content=False, decode_content=False)
+            try:
+                if answer.status in (403, 404, 410):
+                    raise MissingFile(path)
+                if answer.status != 200:
+                    raise UpstreamError(f"the registry answers {answer.status} for {url}")
+                yield from answer.stream(_CHUNK, decode_content=False)
+            finally:
+                answer.release_conn()
+        except HTTPError as error:
+            raise UpstreamError(f"the registry {self.address} does not answer: {error}") from error
