@@ -29,6 +29,7 @@ from windlass_runner.plan.model import JobSpec, Plan, PlannedJob
 from windlass_runner.run.assembly import Surroundings, Task
 from windlass_runner.run.attempt import Attempt
 from windlass_runner.run.ending import Ending
+from windlass_runner.run.gates import Admission, RunGates, waiting_update
 from windlass_runner.run.inputs import input_paths
 from windlass_runner.run.progress import Decision, Progress
 from windlass_runner.run.retries import retry_after
@@ -48,6 +49,10 @@ class Changes:
     events: list[EventDraft] = field(default_factory=list)
     added: list[NewJob] = field(default_factory=list)
     run: RunUpdate | None = None
+    admissions: list[Admission] = field(default_factory=list)
+    """With gates and deployments in them that are new."""
+    urls: dict[str, str] = field(default_factory=dict)
+    """Where what jobs have deployed is reached."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +77,7 @@ class ActiveRun:
         around: Surroundings,
         records: Sequence[JobRecord],
         *,
+        gates: RunGates,
         clock: Callable[[], float],
         is_reported: bool,
         giving_up: threading.Event | None,
@@ -89,8 +95,12 @@ class ActiveRun:
         self._clock = clock
         self._is_reported = is_reported
         self._giving_up = giving_up
+        self._gates = gates
         self._cancel_reason = ""
-        self._is_begun = around.run.state != "queued"
+        self._is_begun = around.run.started_at is not None
+        self._told_to_wait = {record.key: record.reason for record in records if record.state == "waiting"}
+        self._waits = around.run.reason if around.run.state == "waiting" else ""
+        """Why nothing of the run goes on until somebody answers."""
         self._expanded: list[PlannedJob] = []
         known = {record.key: record for record in records}
         self.progress = Progress(
@@ -236,6 +246,20 @@ class ActiveRun:
             self._end(Decision(key=key, what="end", state=state, reason=reason), changes, at=at)
             return self._follow(self.progress.finish(key, state), changes)
 
+    def look_at_gates(self) -> list[Start]:
+        """Somebody may have answered to a gate, or its time has come: what follows."""
+        with self.lock:
+            if not self._gates.waiting:
+                return []
+            self._gates.refresh()
+            released = [Decision(key=key, what="start") for key in self._gates.waiting]
+            return self._follow(released, Changes())
+
+    def gates_look_in_s(self) -> float | None:
+        """In how many seconds to look at the gates again, where nobody was told of that yet."""
+        with self.lock:
+            return self._gates.look_in_s(self._clock())
+
     def note(self, key: str, reason: str) -> None:
         """Say for what a job waits, queued or running; an empty text: for nothing any more."""
         with self.lock:
@@ -264,7 +288,7 @@ class ActiveRun:
         while queue:
             decision = queue.popleft()
             if decision.what == "start":
-                starts.append(Start(key=decision.key))
+                queue.extend(self._admit(decision.key, starts, changes, at=at))
             elif decision.what == "end":
                 self._end(decision, changes, at=at)
             elif decision.key in self.attempts:
@@ -286,15 +310,69 @@ class ActiveRun:
             reason = self._cancel_reason if self.state == "cancelled" else ""
             changes.run = RunUpdate(state=self.state, reason=reason, ended_at=at)
             changes.events.append(EventDraft(kind="run.ended", data={"state": self.state}))
+        self._tell_whether_waiting(changes, is_moving=bool(starts))
         self._write(changes, at=at)
         return starts
+
+    def _admit(self, key: str, starts: list[Start], changes: Changes, *, at: float) -> Sequence[Decision]:
+        """A job is released: it starts, waits at its gate, or is over at once, from which more follows."""
+        if self._is_left_running(key):  # it has passed its gate in an earlier life
+            starts.append(Start(key=key))
+            return ()
+        if not self._gates.are_there:
+            starts.append(Start(key=key))
+            return ()
+        job = self.progress.legs[key].job
+        admission = self._gates.admit(job, self.job_contexts(job), at=at)
+        changes.admissions.append(admission)
+        if admission.state == "waiting":
+            if self._told_to_wait.get(key) != admission.reason:
+                self._told_to_wait[key] = admission.reason
+                update, event = waiting_update(key, admission.reason)
+                changes.jobs.append(update)
+                changes.events.append(event)
+            return ()
+        self._gates.leave(key)
+        if admission.state == "queued":
+            if self._told_to_wait.pop(key, None) is not None:
+                changes.jobs.append(JobUpdate(key=key, state="queued", reason=""))
+                changes.events.append(EventDraft(kind="job.queued", job_key=key))
+            starts.append(Start(key=key))
+            return ()
+        decision = Decision(key=key, what="end", state=admission.state, reason=admission.reason)
+        self._end(decision, changes, at=at, outputs=admission.outputs)
+        return self.progress.finish(key, admission.state, admission.outputs)
+
+    def _tell_whether_waiting(self, changes: Changes, *, is_moving: bool) -> None:
+        """The run as a whole waits where only gates keep it from going on."""
+        if self.state is not None or not (self._waits or self._gates.waiting):
+            return
+        released = 0 if is_moving else sum(group.running for group in self.progress.groups.values())
+        is_waiting = not is_moving and released == len(self._gates.waiting) > 0
+        reason = self._gates.reason() if is_waiting else ""
+        if reason == self._waits:
+            return
+        self._waits = reason
+        state: State = "waiting" if is_waiting else "running" if self._is_begun else "queued"
+        changes.run = RunUpdate(state=state, reason=reason)
+        told = {"state": state, "reason": reason}
+        changes.events.append(EventDraft(kind="run.waiting" if is_waiting else "run.goes_on", data=told))
 
     def _is_left_running(self, key: str) -> bool:
         return key in self._earlier and self._earlier[key].state == "running"
 
-    def _end(self, decision: Decision, changes: Changes, *, at: float) -> None:
+    def _end(
+        self, decision: Decision, changes: Changes, *, at: float, outputs: Mapping[str, Any] | None = None
+    ) -> None:
+        self._gates.leave(decision.key)
         changes.jobs.append(
-            JobUpdate(key=decision.key, state=decision.state, reason=decision.reason, ended_at=at)
+            JobUpdate(
+                key=decision.key,
+                state=decision.state,
+                reason=decision.reason,
+                ended_at=at,
+                outputs=dict(outputs) if outputs else None,
+            )
         )
         data = {"state": decision.state, "reason": decision.reason}
         changes.events.append(EventDraft(kind="job.ended", job_key=decision.key, data=data))
@@ -316,21 +394,34 @@ class ActiveRun:
             return
         while True:
             try:
-                self._ledger.runs.record(
-                    self.id,
-                    run=changes.run,
-                    jobs=changes.jobs,
-                    attempts=changes.attempts,
-                    events=changes.events,
-                    add_jobs=changes.added,
-                    at=at,
-                    report=self._is_reported,
-                )
+                self._write_once(changes, at=at)
                 return
             except (OperatorError, UpstreamError) as error:
                 if self._giving_up is None or self._giving_up.wait(_LEDGER_RETRY_S):
                     raise
                 log.warning("run %s cannot be written down, trying again: %s", self.id, error)
+
+    def _write_once(self, changes: Changes, *, at: float) -> None:
+        if not self._gates.are_there:
+            self._record(changes, at=at)
+            return
+        with self._ledger.transaction():
+            self._record(changes, at=at)
+            self._gates.write(
+                changes.admissions, changes.jobs, urls=changes.urls, at=at, report=self._is_reported
+            )
+
+    def _record(self, changes: Changes, *, at: float) -> None:
+        self._ledger.runs.record(
+            self.id,
+            run=changes.run,
+            jobs=changes.jobs,
+            attempts=changes.attempts,
+            events=changes.events,
+            add_jobs=changes.added,
+            at=at,
+            report=self._is_reported,
+        )
 
     # -- rules -----------------------------------------------------------------------------------
 
@@ -397,9 +488,8 @@ class ActiveRun:
             )
         if self.spec(key).services:
             lane = Lane(name=f"job-{slug(key)}-{number}", is_private=True)
-        task = Task(
-            around=self.around, job=job, number=number, lane=lane, needs=contexts["needs"], inputs=inputs
-        )
+        around = self._gates.with_secrets(self.around, job, contexts)
+        task = Task(around=around, job=job, number=number, lane=lane, needs=contexts["needs"], inputs=inputs)
         return Attempt(
             task,
             on_metrics=lambda points: self.metrics(key, points),

@@ -13,6 +13,7 @@ from windlass_runner.plan.model import JobSpec
 from windlass_runner.plan.steps import texts_in
 from windlass_runner.run.active import ActiveRun
 from windlass_runner.run.attempt import Attempt
+from windlass_runner.run.gates import has_gate
 
 log = logging.getLogger("windlass_runner.ahead")
 
@@ -82,6 +83,8 @@ def _create(attempt: Attempt) -> None:
 
 
 def _is_settled(spec: JobSpec) -> bool:
+    if has_gate(spec):  # until it is let through there is neither a container nor a secret
+        return False
     if spec.services or any(item.job is not None for item in spec.inputs) or spec.concurrency is not None:
         return False
     return not any("needs" in text and ("${{" in text or "." in text) for text in texts_in(spec))

@@ -22,6 +22,8 @@ from windlass_runner.plan.contexts import event_contexts, github_context
 from windlass_runner.plan.model import Group, Plan
 from windlass_runner.run.active import ActiveRun
 from windlass_runner.run.assembly import Surroundings
+from windlass_runner.run.environments import Environments, no_environments
+from windlass_runner.run.gates import RunGates
 from windlass_runner.run.groups import Member, Turns
 from windlass_runner.run.images import Images
 from windlass_runner.run.slots import ENGINE_RETRY_S, Slots, group_key
@@ -47,6 +49,7 @@ class Host:
     parallelism: int
     name: str = "local"
     variables: Mapping[str, str] = field(default_factory=dict)
+    environments: Environments = no_environments
     is_reported: bool = True
     """Whether states are posted to a forge."""
     waits_for_engine: bool = True
@@ -108,6 +111,13 @@ class Conductor:
             active, force = self._activate(*waiting), True
         if active is not None:
             self._slots.follow(active, active.cancel(reason, force=force))
+
+    def look_at_gates(self, run_id: str) -> None:
+        """Somebody has answered to a gate of that run. Idempotent; does nothing for one not active here."""
+        with self._lock:
+            active = self._runs.get(run_id)
+        if active is not None:
+            self._slots.look_at_gates(active)
 
     def wait(self, run_id: str, *, timeout_s: float | None = None) -> State | None:
         """Block until a run has ended and nothing of it is left on the host; its state, or None.
@@ -202,6 +212,7 @@ class Conductor:
             host.ledger,
             around,
             host.ledger.runs.jobs(record.id),
+            gates=RunGates(host.ledger, record, plan, environments=host.environments),
             clock=host.clock,
             is_reported=host.is_reported,
             giving_up=self._closing if host.waits_for_engine else None,

@@ -200,9 +200,6 @@ def _without_engine(spec: JobSpec) -> Iterator[tuple[tuple[str, ...], str, str]]
         yield ("expect",), "`expect`", "take it out, and compare the metrics yourself"
     if spec.reuse is not None:
         yield ("reuse",), "`reuse`", "take it out: every job runs"
-    if spec.environment is not None:
-        what = f"the environment '{spec.environment}' (`environment`)"
-        yield ("environment",), what, "take it out: nobody can approve yet"
     for output in spec.outputs:
         if output.type in ("dataset", "model"):
             what = f"an output of the type {output.type} ('{output.name}')"

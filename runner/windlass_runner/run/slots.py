@@ -70,7 +70,15 @@ class Slots:
         for start in starts:
             self._queue_one(active, start)
         self._open_threads()
+        look_in_s = active.gates_look_in_s()
+        if look_in_s is not None:
+            self._look_later(active, look_in_s)
         self._on_change(active)
+
+    def look_at_gates(self, active: ActiveRun) -> None:
+        """Somebody has answered to a gate of the run, or its time has come."""
+        if not self._closing.is_set():
+            self.follow(active, active.look_at_gates())
 
     def wait_cleaned(self, run_id: str) -> None:
         """Block until what the run's attempts left is cleaned away."""
@@ -85,6 +93,16 @@ class Slots:
         self._alarms.close()
         self._ahead.close()
         self._cleaners.shutdown(wait=False, cancel_futures=True)
+
+    def _look_later(self, active: ActiveRun, delay_s: float) -> None:
+        self._alarms.after(delay_s, lambda: _behind("gates", lambda: self._look_in_time(active)))
+
+    def _look_in_time(self, active: ActiveRun) -> None:
+        try:
+            self.look_at_gates(active)
+        except WindlassError as error:
+            log.warning("cannot look at the gates of run %s: %s", active.id, error)
+            self._look_later(active, ENGINE_RETRY_S)
 
     # -- the queue -------------------------------------------------------------------------------
 
@@ -260,7 +278,12 @@ class Slots:
 
 
 def _stop_behind(attempt: Attempt) -> None:
-    threading.Thread(target=attempt.stop, args=("timeout",), name="timeout", daemon=True).start()
+    _behind("timeout", lambda: attempt.stop("timeout"))
+
+
+def _behind(name: str, call: Callable[[], None]) -> None:
+    """On a thread of its own: what an alarm calls must be short."""
+    threading.Thread(target=call, name=name, daemon=True).start()
 
 
 def group_key(repository: str, name: str) -> str:

@@ -24,6 +24,7 @@ from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.records import JobRecord
 from windlass_runner.plan.compile import PlanOptions
 from windlass_runner.run.conductor import Conductor, Host
+from windlass_runner.run.environments import EnvironmentRules
 from windlass_runner.run.log_file import read_log
 from windlass_runner.run.prepare import new_run, plan_run
 from windlass_runner.run.storage import Storage
@@ -42,6 +43,7 @@ class Runner:
     owner: str
     secrets: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
+    environments: dict[str, EnvironmentRules] = field(default_factory=dict)
     parallelism: int = 4
 
     def __post_init__(self) -> None:
@@ -62,6 +64,7 @@ class Runner:
                 secret=self.secrets.get,
                 clock=time.time,
                 parallelism=self.parallelism,
+                environments=lambda _repository, name: self.environments.get(name),
                 is_reported=False,
             )
         )
