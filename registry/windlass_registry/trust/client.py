@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import fcntl
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Final
 
 from securesystemslib.signer import Key
 from tuf.api import exceptions
-from tuf.api.metadata import Metadata, Root, Targets
+from tuf.api.metadata import Metadata, Root, TargetFile, Targets
 from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 
 from windlass_registry.errors import OperatorError
@@ -46,23 +46,41 @@ class TrustError(OperatorError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Namespace:
-    """All that is signed of one namespace."""
+    """All that is signed of one namespace. Before its first publication it has owner keys alone."""
 
     name: str
     badge: str | None
     owner_keys: Mapping[str, Key]
     """Who owns it, as the registry's owner says."""
-    release_keys: Mapping[str, Key]
+    release_keys: Mapping[str, Key] = field(default_factory=dict)
     """Who may publish, as its owner says."""
-    threshold: int
-    former_keys: Mapping[str, roles.FormerKey]
-    releases: Mapping[str, ReleaseFacts]
-    """By path, as `acme/train/1.0.0`."""
-    broken: tuple[str, ...]
-    """Releases that this version of Windlass cannot read, each with why."""
-    owner_version: int
-    version: int
+    threshold: int = 1
+    former_keys: Mapping[str, roles.FormerKey] = field(default_factory=dict)
+    targets: Mapping[str, TargetFile] = field(default_factory=dict, repr=False)
+    owner_version: int = 0
+    version: int = 0
     """Of the list of releases: one more with every change."""
+
+    def names(self) -> tuple[str, ...]:
+        """The packages that it has, with the namespace in front."""
+        return tuple(sorted({path.rpartition("/")[0] for path in self.targets}))
+
+    def releases(self, full_name: str) -> tuple[ReleaseFacts, ...]:
+        """The releases of a package, newest first; those that this version cannot read are left out."""
+        found: list[ReleaseFacts] = []
+        for path, target in self.targets.items():
+            if path.rpartition("/")[0] == full_name:
+                with suppress(ReleaseError):
+                    found.append(roles.read_target(target))
+        return tuple(sorted(found, key=lambda facts: facts.version, reverse=True))
+
+    def all_releases(self) -> dict[str, ReleaseFacts]:
+        """Every release, by path.
+
+        Raises:
+            ReleaseError: one of them was made by a newer Windlass.
+        """
+        return {path: roles.read_target(target) for path, target in self.targets.items()}
 
 
 def pin_root(transport: Transport, *, expected: str | None = None) -> bytes:
@@ -155,7 +173,7 @@ class RegistryClient:
         return found
 
     def namespace(self, name: str) -> Namespace | None:
-        """What is published in a namespace; None where nobody owns it, or nothing was published yet.
+        """What is published in a namespace; None where nobody owns it.
 
         Raises:
             TrustError: what is there was not signed by those who may.
@@ -164,6 +182,10 @@ class RegistryClient:
         if name not in self._namespaces:
             self._namespaces[name] = self._read(name) if is_namespace(name) else None
         return self._namespaces[name]
+
+    def seen(self, name: str) -> Namespace | None:
+        """A namespace as it was read last; None where it was not. Never uses the network."""
+        return self._namespaces.get(name)
 
     def statement(self, release: ReleaseFacts) -> bytes:
         """The provenance of a release: the very bytes whose digest was signed with it.
@@ -190,34 +212,28 @@ class RegistryClient:
     def _read(self, name: str) -> Namespace | None:
         if name not in roles.role_names(self.targets):
             return None
+        first = Namespace(
+            name=name,
+            badge=roles.badges_of(self.targets).get(name),
+            owner_keys=roles.keys_of(self.targets, name),
+        )
         if f"{name}.json" not in self._updated()._trusted_set.snapshot.meta:
-            return None
+            return first
         with self._exclusively(), self._explained():
             # The walk to a target that does not exist loads and checks the roles on the way.
             self._updated().get_targetinfo(f"{name}/-/-")
         owner = self._trusted(name)
-        listed = self._trusted(roles.releases_role(name))
+        listed_name = roles.releases_role(name)
+        listed = self._trusted(listed_name)
         if owner is None or listed is None:
-            return None
-        releases: dict[str, ReleaseFacts] = {}
-        broken: list[str] = []
-        for path, target in listed.targets.items():
-            if not path.startswith(f"{name}/"):
-                continue  # not delegated: TUF's client would never look for it here
-            try:
-                releases[path] = roles.read_target(target)
-            except ReleaseError as error:
-                broken.append(str(error))
-        role = owner.get_delegated_role(roles.releases_role(name))
-        return Namespace(
-            name=name,
-            badge=roles.badges_of(self.targets).get(name),
-            owner_keys=roles.keys_of(self.targets, name),
-            release_keys=roles.keys_of(owner, roles.releases_role(name)),
-            threshold=role.threshold,
+            return first
+        return replace(
+            first,
+            release_keys=roles.keys_of(owner, listed_name),
+            threshold=owner.get_delegated_role(listed_name).threshold,
             former_keys=roles.former_keys_of(owner),
-            releases=releases,
-            broken=tuple(broken),
+            # TUF's client would find no other path here, for no other is delegated.
+            targets={path: each for path, each in listed.targets.items() if path.startswith(f"{name}/")},
             owner_version=owner.version,
             version=listed.version,
         )

@@ -1,0 +1,207 @@
+"""Releases of a registry: what its publishers signed, and the packages, compared while they are read.
+
+Reading the roles (and importing what checks them) waits until a name of the registry is asked for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from threading import RLock
+from typing import TYPE_CHECKING, Final
+
+from windlass_registry.errors import AuthorError, OperatorError, Problem
+from windlass_registry.index import Release
+from windlass_registry.layout import INDEX, archive_path
+from windlass_registry.releases import ReleaseFacts
+from windlass_registry.sources.packages import Package, load_package
+from windlass_registry.store import Store
+
+if TYPE_CHECKING:
+    from windlass_registry.trust.client import Namespace, RegistryClient
+    from windlass_registry.trust.transport import Transport
+
+FRESH_FOR: Final = timedelta(seconds=10)
+"""For so long a daemon does not ask again what is newest."""
+_INDEX_BYTES: Final = 64_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryAddress:
+    """One registry, as somebody has chosen to believe it."""
+
+    name: str
+    """How it is called here; what may stand before a namespace in a `uses`."""
+    address: str
+    """`https://…` or a folder."""
+    root: bytes
+    """Its first root: where believing begins."""
+
+
+class RegistrySource:
+    """Implements `index.Source` for one registry. Safe to use from several threads.
+
+    Packages go into `store`; `cache` is the folder of what was believed last.
+    """
+
+    def __init__(
+        self, registry: RegistryAddress, *, store: Store, cache: Path, clock: Callable[[], datetime]
+    ) -> None:
+        self.registry = registry
+        self._store = store
+        self._cache = cache
+        self._clock = clock
+        self._mutex = RLock()
+        self._client: RegistryClient | None = None
+        self._asked_at: datetime | None = None
+        self._facts: dict[tuple[str, int], tuple[ReleaseFacts, ...]] = {}
+
+    def names(self) -> tuple[str, ...]:
+        """All names, as the registry's index for searching has them: for suggestions only."""
+        from windlass_registry.trust.transport import MissingFile, read_bounded
+
+        try:
+            value = json.loads(read_bounded(self._transport(), INDEX, at_most=_INDEX_BYTES))
+            return tuple(str(each["name"]) for each in value["packages"])
+        except (MissingFile, ValueError, KeyError, TypeError):
+            return ()
+
+    def releases(self, name: str) -> tuple[Release, ...]:
+        """See `index.Source`."""
+        return tuple(self._release(facts) for facts in self.facts(name) if facts.kind == "action")
+
+    def known(self, name: str) -> tuple[Release, ...]:
+        """See `index.Source`: what was read in this process."""
+        namespace = name.partition("/")[0]
+        with self._mutex:
+            client = self._client
+            found = client.seen(namespace) if client is not None else None
+            facts = self._facts_of(found, name) if found is not None else ()
+        return tuple(self._release(each) for each in facts if each.kind == "action")
+
+    def facts(self, name: str) -> tuple[ReleaseFacts, ...]:
+        """All that is signed of a package's releases, newest first: actions and samples alike.
+
+        Raises:
+            TrustError: the registry is not believed.
+            UpstreamError: it does not answer.
+        """
+        found = self.namespace(name.partition("/")[0])
+        with self._mutex:
+            return self._facts_of(found, name) if found is not None else ()
+
+    def namespace(self, name: str) -> Namespace | None:
+        """All that is signed of a namespace, as new as the registry has it. Raises as `facts`."""
+        with self._mutex:
+            return self._fresh_client().namespace(name)
+
+    def statement(self, facts: ReleaseFacts) -> bytes:
+        """The provenance of a release. Raises as `facts`."""
+        with self._mutex:
+            return self._fresh_client().statement(facts)
+
+    def fetch(self, facts: ReleaseFacts) -> Path:
+        """The folder of a release in the store, fetched where it is not there yet.
+
+        Raises:
+            AuthorError, OperatorError: the bytes are not what was signed, or no package.
+            UpstreamError: the registry does not answer.
+        """
+        if not self._store.has(facts.digest):
+            self._store.add_archive(self._download(facts))
+        return self._store.path(facts.digest)
+
+    def _download(self, facts: ReleaseFacts) -> bytes:
+        """The signed bytes; one more than the signed number of them ends it at once."""
+        from windlass_registry.trust.client import TrustError
+        from windlass_registry.trust.transport import MissingFile
+
+        shown = f"{facts.name} {facts.version}"
+        transport = self._transport()
+        parts: list[bytes] = []
+        size, digest = 0, sha256()
+        try:
+            for chunk in transport.chunks(archive_path(facts.digest)):
+                size += len(chunk)
+                if size > facts.size_bytes:
+                    break
+                digest.update(chunk)
+                parts.append(chunk)
+        except MissingFile as error:
+            raise TrustError(
+                f"{shown} is not at {transport.address}, though it is signed: a mirror that is incomplete",
+                kind="missing",
+                remedy="copy it again, or read the registry itself",
+            ) from error
+        if size != facts.size_bytes or f"sha256:{digest.hexdigest()}" != facts.digest:
+            raise TrustError(
+                f"the archive of {shown} at {transport.address} is not the one that was signed: it was "
+                "replaced",
+                kind="tampered",
+                remedy="use another mirror, and tell the registry's owner",
+            )
+        return b"".join(parts)
+
+    def _release(self, facts: ReleaseFacts) -> Release:
+        return Release(
+            name=facts.name,
+            version=facts.version,
+            digest=facts.digest,
+            source=self.registry.name,
+            uses=facts.uses,
+            published=facts.published,
+            notes=facts.notes,
+            yanked=facts.yanked.reason if facts.yanked is not None else None,
+            deprecated=_deprecated(facts),
+            statement=facts.statement,
+            load=partial(self._load, facts),
+        )
+
+    def _load(self, facts: ReleaseFacts) -> Package:
+        folder = self.fetch(facts)
+        package = load_package(folder, shown_as=facts.path)
+        if package is None or package.digest != facts.digest:
+            self._store.verify(facts.digest)
+            raise OperatorError(f"{facts.name} {facts.version} holds no action", remedy="tell its publisher")
+        if set(package.manifest.uses()) != set(facts.uses):
+            message = "its manifest uses other actions than its publisher signed"
+            raise AuthorError(
+                Problem(path=facts.path, line=0, column=0, message=message, remedy="tell its publisher")
+            )
+        return package
+
+    def _facts_of(self, namespace: Namespace, name: str) -> tuple[ReleaseFacts, ...]:
+        key = (name, namespace.version)
+        if key not in self._facts:
+            self._facts[key] = namespace.releases(name)
+        return self._facts[key]
+
+    def _fresh_client(self) -> RegistryClient:
+        now = self._clock()
+        client = self._client
+        if client is None:
+            from windlass_registry.trust.client import RegistryClient
+
+            client = RegistryClient(
+                self._transport(), root=self.registry.root, cache=self._cache, clock=self._clock
+            )
+        if self._asked_at is None or not self._asked_at <= now < self._asked_at + FRESH_FOR:
+            client.refresh()
+            self._client, self._asked_at = client, now
+        return client
+
+    def _transport(self) -> Transport:
+        from windlass_registry.trust.transport import open_transport
+
+        return open_transport(self.registry.address)
+
+
+def _deprecated(facts: ReleaseFacts) -> str | None:
+    if facts.deprecated is None:
+        return None
+    return facts.deprecated.successor or facts.deprecated.reason
