@@ -71,8 +71,11 @@ class DockerRuns:
     """A list, or an expression that gives one."""
     env: Mapping[str, Scalar] = field(default_factory=dict)
     pre_entrypoint: str | None = None
-    """GitHub's scripts before and after; a runner that cannot run them says so."""
+    """Programs of the image that run before the job's first step and after its last."""
     post_entrypoint: str | None = None
+    pre_if: str | None = None
+    """Conditions of these two; None: always."""
+    post_if: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,14 +96,28 @@ class PythonRuns:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NodeRuns:
+    """`node12` to `node24`: files of the package, run by Node.js; `pre` before the job's first step, `post`
+    after its last."""
+
+    using: str
+    main: str
+    pre: str | None = None
+    post: str | None = None
+    pre_if: str | None = None
+    """Conditions of `pre` and `post`; None: always."""
+    post_if: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OtherRuns:
-    """`node20`, `node24`, `workflow`: parsed and checked; a runner without an engine for it says so."""
+    """`workflow`: parsed and checked; a runner without an engine for it says so."""
 
     using: str
     main: str | None = None
 
 
-Runs = DockerRuns | CompositeRuns | PythonRuns | OtherRuns
+Runs = DockerRuns | CompositeRuns | PythonRuns | NodeRuns | OtherRuns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

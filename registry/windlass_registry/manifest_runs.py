@@ -9,9 +9,10 @@ from typing import Final
 import yaml
 
 from windlass_registry.documents import Reader, Value, did_you_mean, is_null
-from windlass_registry.manifest_model import CompositeRuns, DockerRuns, OtherRuns, PythonRuns, Runs
-from windlass_registry.manifest_steps import read_env, read_steps
+from windlass_registry.manifest_model import CompositeRuns, DockerRuns, NodeRuns, OtherRuns, PythonRuns, Runs
+from windlass_registry.manifest_steps import read_condition, read_env, read_steps
 
+NODES: Final = ("node12", "node16", "node20", "node24")
 RUNS_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "docker": (
         "image",
@@ -26,9 +27,7 @@ RUNS_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "composite": ("steps",),
     "python": ("main", "image", "requirements"),
     "workflow": ("main", "jobs", "inputs", "env", "defaults"),
-    **dict.fromkeys(
-        ("node12", "node16", "node20", "node24"), ("main", "pre", "post", "pre-if", "post-if", "env")
-    ),
+    **dict.fromkeys(NODES, ("main", "pre", "post", "pre-if", "post-if")),
 }
 """Every `runs.using`, with the keys that stand beside it."""
 
@@ -71,6 +70,11 @@ def _optional(reader: Reader, fields: dict[str, yaml.Node], key: str) -> str | N
 
 def _docker(reader: Reader, node: yaml.Node, using: str, fields: dict[str, yaml.Node]) -> Runs | None:
     image = _needed(reader, node, using, fields, "image")
+    if image is not None and not _is_image(image):
+        remedy = f"write docker://{image}, or the path of a file named Dockerfile"
+        reader.error(fields["image"], f"'image' cannot be '{image}'", remedy)
+    elif image is not None and is_dockerfile(image):
+        _check_inside(reader, fields["image"], "image", image)
     runs = DockerRuns(
         image=image or "",
         entrypoint=_words(reader, fields.get("entrypoint"), "'entrypoint'"),
@@ -78,8 +82,20 @@ def _docker(reader: Reader, node: yaml.Node, using: str, fields: dict[str, yaml.
         env=read_env(reader, fields.get("env")),
         pre_entrypoint=_optional(reader, fields, "pre-entrypoint"),
         post_entrypoint=_optional(reader, fields, "post-entrypoint"),
+        pre_if=read_condition(reader, fields.get("pre-if"), "'pre-if'"),
+        post_if=read_condition(reader, fields.get("post-if"), "'post-if'"),
     )
     return runs if image else None
+
+
+def is_dockerfile(image: str) -> bool:
+    """Whether `image` of a docker action names a file to build from, as GitHub's runner tells it apart."""
+    name = posixpath.basename(image).lower()
+    return "://" not in image and (name.startswith("dockerfile") or name.endswith("dockerfile"))
+
+
+def _is_image(image: str) -> bool:
+    return "${{" in image or image.startswith("docker://") or is_dockerfile(image)
 
 
 def _words(reader: Reader, node: yaml.Node | None, what: str) -> Value:
@@ -102,19 +118,36 @@ def _python(reader: Reader, node: yaml.Node, using: str, fields: dict[str, yaml.
     main = _needed(reader, node, using, fields, "main")
     requirements = _optional(reader, fields, "requirements")
     for key, path in (("main", main), ("requirements", requirements)):
-        if path is not None and not _stays_inside(path):
-            reader.error(
-                fields[key],
-                f"'{key}' leaves the action's folder",
-                "name a file of the folder, such as main.py",
-            )
+        _check_inside(reader, fields.get(key), key, path)
     image = _optional(reader, fields, "image")
     return None if main is None else PythonRuns(main=main, image=image, requirements=requirements)
 
 
+def _node(reader: Reader, node: yaml.Node, using: str, fields: dict[str, yaml.Node]) -> Runs | None:
+    main = _needed(reader, node, using, fields, "main")
+    files = {"main": main, **{key: _optional(reader, fields, key) for key in ("pre", "post")}}
+    for key, path in files.items():
+        _check_inside(reader, fields.get(key), key, path)
+    if main is None:
+        return None
+    return NodeRuns(
+        using=using,
+        main=main,
+        pre=files["pre"],
+        post=files["post"],
+        pre_if=read_condition(reader, fields.get("pre-if"), "'pre-if'"),
+        post_if=read_condition(reader, fields.get("post-if"), "'post-if'"),
+    )
+
+
 def _other(reader: Reader, node: yaml.Node, using: str, fields: dict[str, yaml.Node]) -> Runs | None:
-    main = None if using == "workflow" else _needed(reader, node, using, fields, "main")
-    return OtherRuns(using=using, main=main)
+    return OtherRuns(using=using)
+
+
+def _check_inside(reader: Reader, node: yaml.Node | None, key: str, path: str | None) -> None:
+    if node is not None and path is not None and not _stays_inside(path):
+        remedy = "name a file of the folder, such as main.py"
+        reader.error(node, f"'{key}' leaves the action's folder", remedy)
 
 
 def _stays_inside(path: str) -> bool:
@@ -124,6 +157,11 @@ def _stays_inside(path: str) -> bool:
     )
 
 
-_READERS: Final = {"docker": _docker, "composite": _composite, "python": _python}
+_READERS: Final = {
+    "docker": _docker,
+    "composite": _composite,
+    "python": _python,
+    **dict.fromkeys(NODES, _node),
+}
 
-__all__ = ["RUNS_KEYS", "read_runs"]
+__all__ = ["NODES", "RUNS_KEYS", "is_dockerfile", "read_runs"]

@@ -50,7 +50,7 @@ def _read_step(reader: Reader, node: yaml.Node) -> ActionStep:
     return ActionStep(
         id=texts.get("id"),
         name=texts.get("name"),
-        condition=_condition(reader, fields.get("if")),
+        condition=read_condition(reader, fields.get("if"), "'if'"),
         run=texts.get("run"),
         shell=texts.get("shell"),
         image=texts.get("image"),
@@ -88,8 +88,9 @@ def _check_ids(reader: Reader, steps: list[ActionStep]) -> None:
         seen.setdefault(step.id, step.at)
 
 
-def _condition(reader: Reader, node: yaml.Node | None) -> str | None:
-    text = None if node is None or is_null(node) else reader.text(node, "'if'")
+def read_condition(reader: Reader, node: yaml.Node | None, what: str) -> str | None:
+    """A condition without the `${{ }}` that may stand around it."""
+    text = None if node is None or is_null(node) else reader.text(node, what)
     if text is None:
         return None
     bare = text.strip()

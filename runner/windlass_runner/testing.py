@@ -24,6 +24,7 @@ from windlass_runner.engines.base import (
     ContainerSpec,
     ContainerState,
     EngineFacts,
+    ImageBuild,
     ImageFacts,
     ImageUnavailable,
     Lane,
@@ -288,6 +289,11 @@ class FakeEngine:
         if reference in self.host.missing_images:
             raise ImageUnavailable(reference, "there is no such image")
         return ImageFacts(reference=reference, digest=f"{reference}@sha256:{'0' * 64}")
+
+    def build_image(self, build: ImageBuild, *, on_line: Callable[[str | None], None]) -> ImageFacts:
+        self.host.record("build_image", build.reference)
+        on_line(f"built {build.reference}")
+        return ImageFacts(reference=build.reference, digest=f"{build.reference}@sha256:{'0' * 64}")
 
     def open_lane(self, run_id: str, lane: Lane) -> None:
         self.host.record("open_lane", run_id)

@@ -12,6 +12,7 @@ from windlass_runner.plan.model import (
     CompositeStep,
     ContainerStep,
     JobSpec,
+    NodeStep,
     Plan,
     PlannedJob,
     PlannedStep,
@@ -128,6 +129,8 @@ def _step(step: PlannedStep) -> str:
             return f"{step.frame.name}{where}{condition}"
         case ContainerStep():
             return f"{step.action.uses} → {_short(step.action)}: a container{condition}"
+        case NodeStep():
+            return f"{step.action.uses} → {_short(step.action)}: node {step.main}{condition}"
         case PythonStep():
             return f"{step.action.uses} → {_short(step.action)}: python {step.main}{condition}"
         case CompositeStep():

@@ -34,6 +34,15 @@ class ImageUnavailable(OperatorError):
         self.reason = reason
 
 
+class ImageNotBuilt(OperatorError):
+    """An image could not be made from its Dockerfile. What the build said is in the job's log."""
+
+    def __init__(self, what: str, reason: str, *, remedy: str | None = None) -> None:
+        super().__init__(f"the image of {what} could not be built: {reason}", remedy=remedy)
+        self.what = what
+        self.reason = reason
+
+
 class HostFull(OperatorError):
     """No space (or no inodes) left on the host."""
 
@@ -133,6 +142,20 @@ class ImageFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ImageBuild:
+    """An image that is made on the host, once: its name is that of what it is made from."""
+
+    reference: str
+    what: str
+    """Whose image it is, for people."""
+    context: Path
+    """The folder that the build sees."""
+    dockerfile: str
+    """Relative to it."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PullProgress:
     """How far a pull is, in the layers known so far; `total_bytes` grows while it begins."""
 
@@ -213,6 +236,17 @@ class Engine(Protocol):
 
         Raises:
             ImageUnavailable: not here, and not to be had.
+        """
+        ...
+
+    def build_image(self, build: ImageBuild, *, on_line: Callable[[str | None], None]) -> ImageFacts:
+        """Make sure that the image is here, building it where it is not; once for all that want it.
+
+        `on_line` hears each line of the build, and None several times a second while it goes on. What it
+        raises ends the waiting; the engine goes on with the build, for whoever wants the image next.
+
+        Raises:
+            ImageNotBuilt, EngineUnavailable, HostFull
         """
         ...
 

@@ -18,6 +18,7 @@ from windlass_runner.engines.base import (
     Container,
     ContainerSpec,
     EngineFacts,
+    ImageBuild,
     ImageFacts,
     ImageUnavailable,
     Lane,
@@ -103,6 +104,9 @@ class DockerEngine:
         self, reference: str, *, on_pull: Callable[[PullProgress], None] = lambda _progress: None
     ) -> ImageFacts:
         return self._images.fetch(reference, on_pull=on_pull)
+
+    def build_image(self, build: ImageBuild, *, on_line: Callable[[str | None], None]) -> ImageFacts:
+        return self._images.build(build, on_line=on_line)
 
     def open_lane(self, run_id: str, lane: Lane) -> None:
         self._note_use()

@@ -84,6 +84,15 @@ class DockerConnection:
         with _translated():
             yield from docker_transport.pull(self._environment, repository, tag)
 
+    def build(
+        self, context: bytes, *, dockerfile: str, tag: str, labels: Mapping[str, str]
+    ) -> Iterator[Mapping[str, Any]]:
+        """Progress of a build of that archive, with the credentials that `docker login` has left."""
+        with _translated():
+            yield from docker_transport.build(
+                self._environment, context, dockerfile=dockerfile, tag=tag, labels=labels
+            )
+
     def close(self) -> None:
         """Close idle connections; the next call opens new ones."""
         with self._opening:

@@ -7,7 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from windlass_runner.engines.base import EngineUnavailable, ImageFacts, ImageUnavailable, PullProgress
+from windlass_runner.engines.base import (
+    EngineUnavailable,
+    ImageBuild,
+    ImageFacts,
+    ImageUnavailable,
+    PullProgress,
+)
+from windlass_runner.engines.docker_builds import DockerBuilds
 from windlass_runner.engines.docker_connection import DockerConnection, DockerRefusal
 
 _LISTEN_S: Final = 0.5
@@ -54,6 +61,7 @@ class DockerImages:
         self._lock = threading.Lock()
         self._pulls: dict[str, _Pull] = {}
         self._entrypoints: dict[str, tuple[str, ...]] = {}
+        self._builds = DockerBuilds(connection)
 
     def fetch(
         self, reference: str, *, on_pull: Callable[[PullProgress], None] = lambda _progress: None
@@ -63,6 +71,12 @@ class DockerImages:
         with self._lock:
             self._entrypoints[reference] = tuple((found.get("Config") or {}).get("Entrypoint") or ())
         return ImageFacts(reference=reference, digest=_digest(reference, found))
+
+    def build(self, build: ImageBuild, *, on_line: Callable[[str | None], None]) -> ImageFacts:
+        """What the image is, built where it is not here."""
+        if self._inspect(build.reference) is None:
+            self._builds.build(build, on_line=on_line)
+        return self.fetch(build.reference)
 
     def entrypoint(self, reference: str) -> tuple[str, ...]:
         """The image's own entrypoint."""

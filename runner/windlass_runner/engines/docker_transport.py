@@ -1,13 +1,14 @@
 """Two ways to a Docker engine's HTTP API: its Unix socket, and the SDK for every other address.
 
 On the socket, the standard library does with 0.15 ms of CPU a call what the SDK does with 0.8, and
-spares the 0.3 s of importing it. The SDK serves TCP, TLS and ssh, and pulls, because it knows where
-`docker login` leaves its credentials. Nothing else imports `docker`.
+spares the 0.3 s of importing it. The SDK serves TCP, TLS and ssh, and pulls and builds images, because
+it knows where `docker login` leaves its credentials. Nothing else imports `docker`.
 """
 
 from __future__ import annotations
 
 import http.client
+import io
 import select
 import socket
 import threading
@@ -256,6 +257,31 @@ def pull(environment: Mapping[str, str], repository: str, tag: str) -> Iterator[
     api = open_sdk(environment)
     try:
         yield from api.pull(repository, tag=tag, stream=True, decode=True)
+    except APIError as exc:
+        yield {"error": str(exc.explanation or exc)}
+    finally:
+        api.close()
+
+
+def build(
+    environment: Mapping[str, str], context: bytes, *, dockerfile: str, tag: str, labels: Mapping[str, str]
+) -> Iterator[Mapping[str, Any]]:
+    """Build an image from an archive, by the engine's own builder; failures come as `{"error": …}`."""
+    from docker.errors import APIError
+
+    api = open_sdk(environment)
+    try:
+        yield from api.build(
+            fileobj=io.BytesIO(context),
+            custom_context=True,
+            dockerfile=dockerfile,
+            tag=tag,
+            labels=dict(labels),
+            rm=True,
+            forcerm=True,
+            decode=True,
+            timeout=None,
+        )
     except APIError as exc:
         yield {"error": str(exc.explanation or exc)}
     finally:

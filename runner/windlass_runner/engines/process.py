@@ -27,7 +27,9 @@ from windlass_runner.engines.base import (
     EngineFacts,
     EngineUnavailable,
     HostFull,
+    ImageBuild,
     ImageFacts,
+    ImageNotBuilt,
     Lane,
     PullProgress,
 )
@@ -69,6 +71,11 @@ class ProcessEngine:
         self, reference: str, *, on_pull: Callable[[PullProgress], None] = lambda _progress: None
     ) -> ImageFacts:
         return ImageFacts(reference=reference, digest="")
+
+    def build_image(self, build: ImageBuild, *, on_line: Callable[[str | None], None]) -> ImageFacts:
+        raise ImageNotBuilt(
+            build.what, "the process engine has no images", remedy="use the docker engine (--engine docker)"
+        )
 
     def open_lane(self, run_id: str, lane: Lane) -> None:
         """Nothing to make: all share the host's network."""

@@ -17,7 +17,7 @@ from windlass_runner.plan.inputs import resolve_inputs
 from windlass_runner.plan.matrix import MatrixError, combinations, label
 from windlass_runner.plan.model import Group, JobSpec, Plan, PlannedJob
 from windlass_runner.plan.resources import resolve_resources
-from windlass_runner.plan.steps import pin, scalars, steps_of, texts_in
+from windlass_runner.plan.steps import Packages, pin, scalars, steps_of, texts_in
 from windlass_runner.workflow.events import Event
 from windlass_runner.workflow.model import Concurrency, Job, Strategy, Workflow
 
@@ -30,6 +30,8 @@ class PlanOptions:
     instance_types: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Gradient's machine names to resources; names not listed are taken from a built-in table."""
     variables: Mapping[str, str] = field(default_factory=dict)
+    node_images: Mapping[str, str] = field(default_factory=dict)
+    """Where JavaScript actions run, by their `runs.using`; those not listed in an image of its own choice."""
     max_jobs: int = 10_000
 
 
@@ -83,7 +85,7 @@ def compile_plan(
 
 def _spec(workflow: Workflow, job: Job, lock: Lock, options: PlanOptions) -> JobSpec:
     defaults = workflow.defaults
-    steps = steps_of(job, lock)
+    steps = steps_of(job, Packages(lock=lock, node_images=options.node_images))
     spec = JobSpec(
         id=job.id,
         name=job.name or job.id,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from windlass_runner.expressions.values import Untrusted, untrusted
 from windlass_runner.workflow.events import Event
@@ -19,7 +20,7 @@ def github_context(
     ref = event.ref or ""
     is_tag = ref.startswith("refs/tags/")
     short = ref.removeprefix("refs/heads/").removeprefix("refs/tags/").removeprefix("refs/")
-    owner, _, _ = event.repository.rpartition("/")
+    owner, name = _owner_and_name(event.repository)
     return {
         "event_name": event.kind,
         "event": untrusted(event.payload),
@@ -29,8 +30,8 @@ def github_context(
         "head_ref": Untrusted(event.head_ref or ""),
         "base_ref": Untrusted(event.base_ref or ""),
         "sha": event.sha,
-        "repository": event.repository,
-        "repository_owner": owner.rpartition("/")[2],
+        "repository": f"{owner}/{name}" if owner else name,
+        "repository_owner": owner,
         "url": event.repository,
         "actor": Untrusted(event.actor),
         "triggering_actor": Untrusted(event.actor),
@@ -40,7 +41,28 @@ def github_context(
         "run_id": run_id,
         "run_number": str(run_number),
         "run_attempt": str(attempt),
+        **_addresses(event.repository),
     }
+
+
+def _owner_and_name(address: str) -> tuple[str, str]:
+    """The last two parts of a repository's address, as GitHub and its like name it."""
+    rest, _, name = address.rstrip("/").removesuffix(".git").rpartition("/")
+    return rest.rpartition("/")[2].rpartition(":")[2], name
+
+
+def _addresses(repository: str) -> dict[str, str]:
+    """The forge that the repository lies on; GitHub's own where that cannot be told."""
+    parts = urlsplit(repository)
+    if parts.scheme not in ("http", "https") or parts.hostname in (None, "github.com"):
+        return {
+            "server_url": "https://github.com",
+            "api_url": "https://api.github.com",
+            "graphql_url": "https://api.github.com/graphql",
+        }
+    port = f":{parts.port}" if parts.port else ""
+    server = f"{parts.scheme}://{parts.hostname}{port}"
+    return {"server_url": server, "api_url": f"{server}/api/v3", "graphql_url": f"{server}/api/graphql"}
 
 
 def event_contexts(

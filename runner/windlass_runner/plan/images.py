@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from windlass_registry.manifest_runs import is_dockerfile
 from windlass_runner.expressions import ExpressionError
 from windlass_runner.expressions.templates import evaluate_template, evaluate_value
 from windlass_runner.expressions.values import to_text
@@ -14,6 +15,7 @@ from windlass_runner.plan.model import CompositeStep, ContainerStep, JobSpec, Pl
 def images_of(spec: JobSpec, contexts: Mapping[str, Any]) -> tuple[str, ...]:
     """The images of a job's steps, each once, in order; its services' images are not among them.
 
+    An image that is built stands there as its Dockerfile.
     A text whose value is known only when the job starts stands there as it was written.
     """
     found = [image or spec.image for image in _images(spec.steps, contexts)]
@@ -28,6 +30,9 @@ def _images(steps: Sequence[PlannedStep], contexts: Mapping[str, Any]) -> Iterat
             continue
         seen = contexts
         if isinstance(step, ContainerStep):
+            if is_dockerfile(step.image):
+                yield f"{step.action.uses}/{step.image.removeprefix('./')}".replace("//", "/")
+                continue
             seen = {**contexts, "inputs": dict(_known(step.inputs.items(), contexts))}
         yield _text(step.image or "", seen).removeprefix("docker://")
 

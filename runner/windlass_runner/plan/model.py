@@ -58,6 +58,16 @@ class RunStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """What an action does before the first step of its job, or after the last one."""
+
+    program: str
+    """A file of the package, or for a docker action a program of its image."""
+    condition: str | None = None
+    """None: always."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerStep:
     """A `using: docker` action: its own container, its own command."""
 
@@ -65,11 +75,14 @@ class ContainerStep:
     action: ActionPin
     inputs: Mapping[str, Value]
     image: str
+    """`docker://IMAGE`, or the path of a Dockerfile in the package."""
     entrypoint: Value = None
     args: Value = None
     action_env: Mapping[str, Scalar] = field(default_factory=dict)
     code: Mapping[str, str] = field(default_factory=dict)
     """Inputs that are program text, and in which language (`shell`, `python`)."""
+    pre: Stage | None = None
+    post: Stage | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +98,20 @@ class PythonStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NodeStep:
+    """A `using: node…` action: a file of the package, run by Node.js in `image`."""
+
+    frame: StepFrame
+    action: ActionPin
+    inputs: Mapping[str, Value]
+    main: str
+    image: str
+    code: Mapping[str, str] = field(default_factory=dict)
+    pre: Stage | None = None
+    post: Stage | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CompositeStep:
     """A `using: composite` action: steps that see its `inputs` and give its `outputs`."""
 
@@ -96,7 +123,9 @@ class CompositeStep:
     code: Mapping[str, str] = field(default_factory=dict)
 
 
-PlannedStep = RunStep | ContainerStep | PythonStep | CompositeStep
+LeafStep = RunStep | ContainerStep | PythonStep | NodeStep
+"""A step that starts something."""
+PlannedStep = LeafStep | CompositeStep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

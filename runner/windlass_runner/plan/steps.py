@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from windlass_registry.documents import Position, Scalar, Value
 from windlass_registry.errors import OperatorError
@@ -12,6 +14,7 @@ from windlass_registry.manifest import (
     ActionStep,
     CompositeRuns,
     DockerRuns,
+    NodeRuns,
     PythonRuns,
 )
 from windlass_registry.resolver import Lock, ResolvedAction
@@ -19,9 +22,12 @@ from windlass_runner.plan.model import (
     ActionPin,
     CompositeStep,
     ContainerStep,
+    LeafStep,
+    NodeStep,
     PlannedStep,
     PythonStep,
     RunStep,
+    Stage,
     StepFrame,
 )
 from windlass_runner.workflow.model import Job, Resources, Step
@@ -49,19 +55,36 @@ def pin(action: ResolvedAction) -> ActionPin:
     )
 
 
-def steps_of(job: Job, lock: Lock) -> tuple[PlannedStep, ...]:
+NODE_IMAGES: Final[Mapping[str, str]] = {
+    "node12": "node:12-bullseye-slim",
+    "node16": "node:16-bookworm-slim",
+    "node20": "node:20-bookworm-slim",
+    "node24": "node:24-bookworm-slim",
+}
+"""Where JavaScript actions run, by what their `runs.using` says, unless the settings name other images."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packages:
+    """The actions that a workflow uses, and the images of those that bring none."""
+
+    lock: Lock
+    node_images: Mapping[str, str] = field(default_factory=dict)
+
+
+def steps_of(job: Job, packages: Packages) -> tuple[PlannedStep, ...]:
     """The steps of a job: its own, or the one that its action is."""
     if job.uses is not None:
         frame = StepFrame(id=job.id, name=job.uses)
-        return (_action(frame, job.uses, job.with_, lock),)
-    return _sequence(job.steps, lock)
+        return (_action(frame, job.uses, job.with_, packages),)
+    return _sequence(job.steps, packages)
 
 
-def _sequence(steps: Sequence[Step | ActionStep], lock: Lock) -> tuple[PlannedStep, ...]:
-    return tuple(_step(number, step, lock) for number, step in enumerate(steps, start=1))
+def _sequence(steps: Sequence[Step | ActionStep], packages: Packages) -> tuple[PlannedStep, ...]:
+    return tuple(_step(number, step, packages) for number, step in enumerate(steps, start=1))
 
 
-def _step(number: int, step: Step | ActionStep, lock: Lock) -> PlannedStep:
+def _step(number: int, step: Step | ActionStep, packages: Packages) -> PlannedStep:
     frame = StepFrame(
         id=step.id or str(number),
         name=step.name or step.uses or _first_line(step.run or ""),
@@ -71,7 +94,7 @@ def _step(number: int, step: Step | ActionStep, lock: Lock) -> PlannedStep:
         timeout_minutes=step.timeout_minutes,
     )
     if step.uses is not None:
-        return _action(frame, step.uses, step.with_, lock)
+        return _action(frame, step.uses, step.with_, packages)
     return RunStep(
         frame=frame,
         script=step.run or "",
@@ -86,50 +109,80 @@ def _first_line(script: str) -> str:
     return f"Run {line}"[:80]
 
 
-def _action(frame: StepFrame, uses: str, with_: Mapping[str, Value], lock: Lock) -> PlannedStep:
-    action = lock.actions[uses]
-    inputs = merge_inputs(action.manifest, with_)
+def _action(frame: StepFrame, uses: str, with_: Mapping[str, Value], packages: Packages) -> PlannedStep:
+    action = packages.lock.actions[uses]
+    manifest = action.manifest
+    inputs = merge_inputs(manifest, with_)
     code: dict[str, str] = {
-        name: declared.code for name, declared in action.manifest.inputs.items() if declared.code
+        name: declared.code for name, declared in manifest.inputs.items() if declared.code
     }
-    match action.manifest.runs:
-        case DockerRuns(pre_entrypoint=str()) | DockerRuns(post_entrypoint=str()):
-            raise NoEngineYet(
-                f"action '{uses}' has a pre- or post-entrypoint, which this runner cannot run yet",
-                remedy="use a release of it without one",
-                uses=uses,
-            )
+    match manifest.runs:
         case DockerRuns() as runs:
-            return ContainerStep(
-                frame=frame,
-                action=pin(action),
-                inputs=inputs,
-                image=runs.image,
-                entrypoint=runs.entrypoint,
-                args=runs.args,
-                action_env=runs.env,
-                code=code,
-            )
+            return _container(frame, action, runs, inputs, code)
         case PythonRuns() as runs:
             return PythonStep(
                 frame=frame, action=pin(action), inputs=inputs, main=runs.main, image=runs.image, code=code
             )
+        case NodeRuns() as runs:
+            return NodeStep(
+                frame=frame,
+                action=pin(action),
+                inputs=inputs,
+                main=runs.main,
+                image=packages.node_images.get(runs.using) or NODE_IMAGES[runs.using],
+                code=code,
+                pre=_stage(runs.pre, runs.pre_if),
+                post=_stage(runs.post, runs.post_if),
+            )
         case CompositeRuns() as runs:
-            outputs = {name: out.value for name, out in action.manifest.outputs.items() if out.value}
+            outputs = {name: out.value for name, out in manifest.outputs.items() if out.value}
             return CompositeStep(
                 frame=frame,
                 action=pin(action),
                 inputs=inputs,
                 outputs=outputs,
-                steps=_sequence(runs.steps, lock),
+                steps=_sequence(runs.steps, packages),
                 code=code,
             )
         case other:
             raise NoEngineYet(
                 f"action '{uses}' is of the kind 'using: {other.using}', which this runner cannot run yet",
-                remedy="use an action of the kind docker, composite or python",
+                remedy="use an action of the kind docker, composite, node or python",
                 uses=uses,
             )
+
+
+def _container(
+    frame: StepFrame,
+    action: ResolvedAction,
+    runs: DockerRuns,
+    inputs: dict[str, Value],
+    code: Mapping[str, str],
+) -> ContainerStep:
+    """GitHub lets every `with` of a docker action set `entrypoint`, and `args` where the action has none."""
+    declared = action.manifest.inputs
+    given = {name: inputs.pop(name, None) for name in ("entrypoint", "args") if name not in declared}
+    return ContainerStep(
+        frame=frame,
+        action=pin(action),
+        inputs=inputs,
+        image=runs.image,
+        entrypoint=runs.entrypoint if given.get("entrypoint") is None else given["entrypoint"],
+        args=_argument_words(given.get("args")) if runs.args is None else runs.args,
+        action_env=runs.env,
+        code=code,
+        pre=_stage(runs.pre_entrypoint, runs.pre_if),
+        post=_stage(runs.post_entrypoint, runs.post_if),
+    )
+
+
+def _argument_words(written: Value) -> Value:
+    """A text of several words is several arguments, as on GitHub."""
+    return list(shlex.split(written)) if isinstance(written, str) and "${{" not in written else written
+
+
+def _stage(program: str | None, condition: str | None) -> Stage | None:
+    return None if program is None else Stage(program=program, condition=condition)
 
 
 def merge_inputs(manifest: ActionManifest, with_: Mapping[str, Value]) -> dict[str, Value]:
@@ -148,15 +201,31 @@ def merge_inputs(manifest: ActionManifest, with_: Mapping[str, Value]) -> dict[s
     return merged
 
 
-def leaves(steps: Sequence[PlannedStep]) -> list[RunStep | ContainerStep | PythonStep]:
+def leaves(steps: Sequence[PlannedStep]) -> list[LeafStep]:
     """The steps that start something, in order, composites unfolded."""
-    found: list[RunStep | ContainerStep | PythonStep] = []
+    found: list[LeafStep] = []
     for step in steps:
         if isinstance(step, CompositeStep):
             found.extend(leaves(step.steps))
         else:
             found.append(step)
     return found
+
+
+def commands_of(steps: Sequence[PlannedStep]) -> int:
+    """How many commands a job has, with what its actions do before the first step and after the last."""
+    return sum(1 + sum(stage is not None for stage in stages_of(step)) for step in leaves(steps))
+
+
+def stages_of(step: LeafStep) -> tuple[Stage | None, Stage | None]:
+    """What a step does before the job's first one, and after its last."""
+    return (step.pre, step.post) if isinstance(step, ContainerStep | NodeStep) else (None, None)
+
+
+def is_like_githubs(step: LeafStep) -> bool:
+    """Whether a step finds its folders where GitHub's actions look for them: those that bring an image of
+    their own, or Node.js. What runs in an image of the workflow's choice is left as that image is."""
+    return isinstance(step, NodeStep) or (isinstance(step, ContainerStep) and "${{" not in step.image)
 
 
 def texts_in(value: Any) -> Iterator[str]:

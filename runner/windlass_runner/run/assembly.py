@@ -16,18 +16,18 @@ from windlass_runner.expressions.values import secret, to_text
 from windlass_runner.ledger.records import RunRecord
 from windlass_runner.plan.model import (
     CompositeStep,
-    ContainerStep,
     JobSpec,
     Plan,
     PlannedJob,
     PlannedStep,
-    PythonStep,
+    RunStep,
 )
 from windlass_runner.plan.resources import bounded
+from windlass_runner.plan.steps import is_like_githubs, leaves, stages_of
 from windlass_runner.run.frame import Frame
 from windlass_runner.run.images import Images
 from windlass_runner.run.job_environment import base_environment
-from windlass_runner.run.scratch import WORKSPACE, AttemptFolders
+from windlass_runner.run.scratch import CONTROL, WORKSPACE, AttemptFolders
 from windlass_runner.run.step_commands import evaluate_env
 from windlass_runner.run.storage import Storage, slug
 
@@ -97,7 +97,10 @@ def make_folders(task: Task) -> None:
         source = task.inputs.get(output.name)
         if output.type == "volume" and source is not None and source.is_dir():
             shutil.copytree(source, folders.outputs / output.name, symlinks=True, dirs_exist_ok=True)
-    (folders.control / "event.json").write_text(json.dumps(task.around.plan.event.payload))
+    event = json.dumps(task.around.plan.event.payload)
+    (folders.control / "event.json").write_text(event)
+    if any(is_like_githubs(step) for step in leaves(spec.steps)):
+        folders.make_github(event)
     mark.touch()
 
 
@@ -114,6 +117,7 @@ def make_contexts(task: Task) -> dict[str, Any]:
             **around.contexts["github"],
             "job": job.job_id,
             "workspace": WORKSPACE,
+            "event_path": f"{CONTROL}/event.json",
             "run_attempt": str(task.number),
         },
         "needs": task.needs,
@@ -162,7 +166,7 @@ def is_single(spec: JobSpec) -> bool:
         if step.frame.condition is not None or step.frame.timeout_minutes is not None:
             return False
         if not isinstance(step, CompositeStep):
-            return True
+            return stages_of(step) == (None, None)
         steps = step.steps
     return False
 
@@ -171,7 +175,7 @@ def _digests(steps: Sequence[PlannedStep]) -> set[str]:
     """The packages whose files the steps use."""
     found: set[str] = set()
     for step in steps:
-        if isinstance(step, (PythonStep, CompositeStep, ContainerStep)):
+        if not isinstance(step, RunStep):
             found.add(step.action.digest)
         if isinstance(step, CompositeStep):
             found |= _digests(step.steps)

@@ -176,7 +176,13 @@ class Attempt:
             on_waiting=self._on_waiting,
             left=self._left,
         )
-        steps = Steps(host, folders=folders, env=frame.env, workspace=folders.workspace)
+        steps = Steps(
+            host,
+            folders=folders,
+            env=frame.env,
+            action_folder=around.action_folder,
+            workspace=folders.workspace,
+        )
         return Assembled(frame=frame, scope=Scope(contexts=contexts), steps=steps, host=host, log=log)
 
     def _carry_out(self, assembled: Assembled) -> Ending:

@@ -18,6 +18,8 @@ from windlass_runner.engines.base import (
     Engine,
     EngineUnavailable,
     HostFull,
+    ImageBuild,
+    ImageFacts,
     PullProgress,
 )
 from windlass_runner.run.frame import Frame, working_directory
@@ -128,7 +130,7 @@ class AttemptHost:
 
     def create_ahead(self, step: ReadyStep) -> None:
         """Make the container of the only step, and start nothing. `run` takes it."""
-        self._waiting = self._create(self._frame.spec(step, name=self._frame.name))
+        self._waiting = self._create(self._frame.spec(step, name=self._frame.name), step.command.build)
 
     def discard(self) -> None:
         """Undo `create_ahead`; the container's name is free again."""
@@ -230,39 +232,65 @@ class AttemptHost:
     def _make_command_files(self, step: ReadyStep) -> None:
         SharedFolder(self._folders.control).make_folder(f"steps/{step.number}", COMMAND_FILES)
 
-    def _adopt(self, spec: ContainerSpec) -> Container:
+    def _adopt(self, spec: ContainerSpec, build: ImageBuild | None = None) -> Container:
         container, self._waiting = self._waiting, None
         if container is None or container.name != spec.name:
-            container = self._create(spec)
+            container = self._create(spec, build)
         with self._lock:
             self._containers.append(container)
         return container
 
-    def _create(self, spec: ContainerSpec) -> Container:
+    def _create(self, spec: ContainerSpec, build: ImageBuild | None = None) -> Container:
         """Make the container from what its image's name stands for in this run."""
-        report = PullReport(spec.image, self._tell_waiting)
-
-        def hear(progress: PullProgress) -> None:
-            stop = self._stopping.stop
-            if (stop is not None and self._number <= stop.step) or self._stopping.is_forced:
-                raise _PullStopped
-            report.hear(progress)
-
-        image = self._images.fetch(spec.image, on_pull=hear)
-        if (pulled := report.end()) is not None:
-            self._log.system(pulled)
-            self._on_waiting("")
+        image = self._fetched(spec.image) if build is None else self._built(build)
         container = self._engine.create(replace(spec, image=image.digest or spec.image))
         if container.image:
             self.images[spec.image] = container.image
         return container
+
+    def _fetched(self, reference: str) -> ImageFacts:
+        report = PullReport(reference, self._tell_waiting)
+
+        def hear(progress: PullProgress) -> None:
+            self._give_up_if_stopped()
+            report.hear(progress)
+
+        image = self._images.fetch(reference, on_pull=hear)
+        if (pulled := report.end()) is not None:
+            self._log.system(pulled)
+            self._on_waiting("")
+        return image
+
+    def _built(self, build: ImageBuild) -> ImageFacts:
+        """The image, with what its build says in the log where there has to be one."""
+        has_begun = False
+
+        def hear(line: str | None) -> None:
+            nonlocal has_begun
+            self._give_up_if_stopped()
+            if not has_begun:
+                has_begun = True
+                self._tell_waiting(f"building the image of {build.what} from its {build.dockerfile}")
+            if line is not None:
+                self._log.system(line)
+
+        image = self._images.build(build, on_line=hear)
+        if has_begun:
+            self._log.system(f"built the image of {build.what}")
+            self._on_waiting("")
+        return image
+
+    def _give_up_if_stopped(self) -> None:
+        stop = self._stopping.stop
+        if (stop is not None and self._number <= stop.step) or self._stopping.is_forced:
+            raise _PullStopped
 
     def _tell_waiting(self, text: str) -> None:
         self._log.system(text)
         self._on_waiting(text)
 
     def _run_alone(self, step: ReadyStep, name: str) -> int:
-        container = self._adopt(self._frame.spec(step, name=name))
+        container = self._adopt(self._frame.spec(step, name=name), step.command.build)
         if self._stopping.has_met(step.number) and container.state() == "created":
             return _STOPPED
         container.start()

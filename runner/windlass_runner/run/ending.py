@@ -12,7 +12,7 @@ from windlass_runner.expressions.templates import evaluate_template
 from windlass_runner.expressions.values import to_text
 from windlass_runner.ledger.records import State
 from windlass_runner.plan.model import JobSpec
-from windlass_runner.plan.steps import leaves
+from windlass_runner.plan.steps import commands_of
 from windlass_runner.run.command_files import load_environment, load_outputs, load_paths, load_summary
 from windlass_runner.run.logs import JobLog
 from windlass_runner.run.metrics import MetricsTail, MetricSummary, summarise
@@ -69,13 +69,16 @@ def read_step_files(folders: AttemptFolders, step: ReadyStep, log: JobLog) -> St
         )
         return StepFiles(is_malformed=True)
     outputs, env = load_outputs(folder / "output"), load_environment(folder / "env")
-    for problem in (*outputs.problems, *env.problems):
+    state = load_outputs(folder / "state")
+    problems = (*outputs.problems, *env.problems, *state.problems)
+    for problem in problems:
         log.system(str(problem), step=step.path, kind="error")
     return StepFiles(
         outputs={**log.outputs.get(step.path, {}), **outputs.values},
         env=env.values,
         path=load_paths(folder / "path"),
-        is_malformed=bool(outputs.problems or env.problems),
+        state={**log.state.get(step.path, {}), **state.values},
+        is_malformed=bool(problems),
     )
 
 
@@ -148,7 +151,7 @@ def with_remarks(
     """The ending with everything that the job said on the way, masked."""
     for warning in figures.read(is_final=True):
         log.system(warning, kind="warning")
-    numbers = range(1, len(leaves(spec.steps)) + 1)
+    numbers = range(1, commands_of(spec.steps) + 1)
     parts = [load_summary(folders.step(number) / "summary")[0] for number in numbers]
     return replace(
         ending,

@@ -38,7 +38,7 @@ class Frame:
             entrypoint=step.command.entrypoint,
             command=step.command.arguments,
             env={**step.env, **step_files(step.number)},
-            mounts=self.mounts,
+            mounts=(*self.mounts, *step.command.mounts),
             workdir=working_directory(step),
             limits=self.limits,
         )

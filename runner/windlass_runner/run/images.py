@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from windlass_runner.engines.base import Engine, ImageFacts, PullProgress
+from windlass_runner.engines.base import Engine, ImageBuild, ImageFacts, PullProgress
 
 PULL_NEWS_S: Final = 10.0
 """How often a pull is spoken of."""
@@ -35,6 +35,20 @@ class Images:
         found = self._engine.fetch_image(reference, on_pull=on_pull)
         with self._lock:
             return self._known.setdefault(reference, found)
+
+    def build(self, build: ImageBuild, *, on_line: Callable[[str | None], None]) -> ImageFacts:
+        """The image in this run, built where it is not there yet; see `Engine.build_image`.
+
+        Raises:
+            ImageNotBuilt, EngineUnavailable, HostFull
+        """
+        with self._lock:
+            known = self._known.get(build.reference)
+        if known is not None:
+            return known
+        found = self._engine.build_image(build, on_line=on_line)
+        with self._lock:
+            return self._known.setdefault(build.reference, found)
 
 
 class PullReport:

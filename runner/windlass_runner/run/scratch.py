@@ -19,6 +19,12 @@ CONTROL: Final = "/windlass"
 CHECKPOINT: Final = "/checkpoint"
 ACTIONS: Final = "/actions"
 
+TOOLS: Final = f"{CONTROL}/tools"
+GITHUB_WORKSPACE: Final = "/github/workspace"
+GITHUB_HOME: Final = "/github/home"
+GITHUB_WORKFLOW: Final = "/github/workflow"
+"""Where GitHub's own docker actions look for the checkout, for a home, and for the event."""
+
 _MADE_AHEAD: Final = ("volume", "dataset", "model")
 """Output types whose folder a job finds ready, as Gradient's did."""
 
@@ -66,9 +72,27 @@ class AttemptFolders:
         control.make_folder("", [self.metrics.name])
         control.make_folder("steps")
         control.make_folder("temp")
+        control.make_folder("tools")
         for output in spec.outputs:
             if output.type in _MADE_AHEAD:
                 outputs.make_folder(output.name)
+
+    def make_github(self, event: str) -> None:
+        """What GitHub's actions find beside. It lies where no job can put a link in its place, which the
+        engine would follow."""
+        workflow, home = self.root / "github/workflow", self.root / "github/home"
+        workflow.mkdir(parents=True, exist_ok=True)
+        (workflow / "event.json").write_text(event, encoding="utf-8")
+        home.mkdir(exist_ok=True)
+        home.chmod(0o777)
+
+    def github_mounts(self) -> tuple[Mount, ...]:
+        """What `make_github` has made, and the workspace, for the container of one action."""
+        return (
+            Mount(source=self.workspace, target=GITHUB_WORKSPACE),
+            Mount(source=self.root / "github/home", target=GITHUB_HOME),
+            Mount(source=self.root / "github/workflow", target=GITHUB_WORKFLOW, is_read_only=True),
+        )
 
     def mounts(self, inputs: Mapping[str, Path], actions: Mapping[str, Path]) -> tuple[Mount, ...]:
         """What a container of this attempt sees. `actions`: folders of packages by digest."""

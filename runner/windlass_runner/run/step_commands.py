@@ -7,26 +7,39 @@ variables (`expressions.shell_text`), so that no such value is ever part of a pr
 from __future__ import annotations
 
 import json
+import posixpath
 import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from windlass_registry.documents import Scalar, Value
+from windlass_registry.manifest_runs import is_dockerfile
 from windlass_runner.data.shared_folder import SharedFolder
+from windlass_runner.engines.base import ImageBuild, Mount
 from windlass_runner.expressions import FunctionHost
 from windlass_runner.expressions.shell_text import PREFIX, bind_arguments, bind_shell, trusted_text
 from windlass_runner.expressions.templates import evaluate_template, evaluate_value
 from windlass_runner.expressions.values import to_text
-from windlass_runner.plan.model import ContainerStep, PythonStep, RunStep
-from windlass_runner.plan.steps import NoEngineYet
-from windlass_runner.run.scratch import CONTROL, action_path
+from windlass_runner.plan.model import ContainerStep, NodeStep, PythonStep, RunStep
+from windlass_runner.run.scratch import (
+    CONTROL,
+    GITHUB_HOME,
+    GITHUB_WORKFLOW,
+    GITHUB_WORKSPACE,
+    action_path,
+)
 
 _SHELLS: Final = ("sh", "bash", "dash", "ash", "zsh", "ksh")
 _PLAIN_WORDS: Final = re.compile(r"[A-Za-z0-9_@%+=:,./ \t-]*\Z")
 _BEGINS_SCRIPT: Final = re.compile(r"-[a-z]*c\Z")
+_SUFFIXES: Final = {"python": "py", "pwsh": "ps1"}
+_PWSH: Final = """\
+$ErrorActionPreference = 'stop'
+{script}if ((Test-Path -LiteralPath variable:\\LASTEXITCODE)) {{ exit $LASTEXITCODE }}
+"""
 _ANY_SHELL: Final = 'if command -v bash >/dev/null 2>&1; then exec bash -e "$0"; else exec sh -e "$0"; fi'
 _ANY_PYTHON: Final = (
     'if command -v python3 >/dev/null 2>&1; then exec python3 "$@"; '
@@ -47,6 +60,20 @@ class StepCommand:
     working_directory: str | None = None
     has_own_container: bool = False
     """A docker action never shares a container with other steps."""
+    build: ImageBuild | None = None
+    """How `image` is made, where it is the action's own."""
+    mounts: tuple[Mount, ...] = ()
+    """What its container sees beside what all see."""
+    surroundings: Mapping[str, str] = field(default_factory=dict)
+    """Variables that tell where these are; what the steps say goes over them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionPlace:
+    """Where an action lies on the host, and the folders of GitHub's that its container gets."""
+
+    package: Path
+    mounts: tuple[Mount, ...] = ()
 
 
 @dataclass(slots=True)
@@ -133,8 +160,10 @@ def command_of_script(
     bound = _Bound(contexts, host)
     is_shell_text = not shell or Path(shell.split()[0]).name in _SHELLS
     text = bound.shell(step.script) if is_shell_text else bound.program(step.script)
-    name = f"steps/{number}/script.{'py' if shell == 'python' else 'sh'}"
+    name = f"steps/{number}/script.{_SUFFIXES.get(shell, 'sh')}"
     text = text if text.endswith("\n") else text + "\n"
+    if shell == "pwsh":
+        text = _PWSH.format(script=text)
     control.make_folder(f"steps/{number}")
     control.write(name, text.encode("utf-8", "surrogateescape"), mode=0o755)
     where = evaluate_template(step.working_directory or "", contexts, host=host)
@@ -161,6 +190,8 @@ def _interpreter(shell: str, path: str) -> tuple[str, ...]:
             return ("sh", "-e", path)
         case "python":
             return ("sh", "-c", _ANY_PYTHON, "python3", path)
+        case "pwsh":
+            return ("pwsh", "-command", f". '{path}'")
         case _:
             words = shlex.split(shell)
             filled = tuple(word.replace("{0}", path) for word in words)
@@ -173,14 +204,12 @@ def _image(written: str | None, contexts: Mapping[str, Any], host: FunctionHost)
     return to_text(evaluate_template(written, contexts, host=host)).removeprefix("docker://")
 
 
-def command_of_container(step: ContainerStep, contexts: Mapping[str, Any], host: FunctionHost) -> StepCommand:
+def command_of_container(
+    step: ContainerStep, contexts: Mapping[str, Any], host: FunctionHost, place: ActionPlace
+) -> StepCommand:
     """A docker action's image, entrypoint and arguments. `contexts` hold its evaluated inputs."""
     image = to_text(evaluate_template(step.image, contexts, host=host))
-    if not image.startswith("docker://"):
-        raise NoEngineYet(
-            f"action '{step.action.uses}' builds its image from {image}, which this runner cannot do yet",
-            remedy="publish the image and name it as 'docker://…' in the action's runs.image",
-        )
+    build = _build(step, image, place) if is_dockerfile(image) else None
     bound = _Bound(contexts, host)
     entrypoint = _words(step.entrypoint, bound)
     arguments = _words(step.args, bound)
@@ -191,8 +220,43 @@ def command_of_container(step: ContainerStep, contexts: Mapping[str, Any], host:
         entrypoint=None if not entrypoint else tuple(entrypoint),
         arguments=None if arguments is None else tuple(arguments),
         env={**env, **bound.env},
-        image=image.removeprefix("docker://"),
+        image=build.reference if build is not None else image.removeprefix("docker://"),
+        working_directory=GITHUB_WORKSPACE if place.mounts else None,
         has_own_container=True,
+        build=build,
+        mounts=place.mounts,
+        surroundings={**_AT_HOME, "GITHUB_WORKSPACE": GITHUB_WORKSPACE} if place.mounts else {},
+    )
+
+
+_AT_HOME: Final = {"HOME": GITHUB_HOME, "GITHUB_EVENT_PATH": f"{GITHUB_WORKFLOW}/event.json"}
+"""For actions of GitHub's: all of a job share one home, as they do there."""
+
+
+def _build(step: ContainerStep, dockerfile: str, place: ActionPlace) -> ImageBuild:
+    """The image of that package: its name is the package's digest, so a host builds it once. The build sees
+    the folder of the Dockerfile, as on GitHub."""
+    path = PurePosixPath(posixpath.normpath(dockerfile))
+    digest = step.action.digest.removeprefix("sha256:")
+    return ImageBuild(
+        reference=f"windlass-action:{digest[:40]}",
+        what=f"action '{step.action.uses}'",
+        context=place.package / path.parent,
+        dockerfile=path.name,
+        labels={"windlass.action": step.action.digest},
+    )
+
+
+def command_of_node(step: NodeStep, place: ActionPlace) -> StepCommand:
+    """A JavaScript action: a file of its package, by `node`. Without a shell between them, as many shells
+    drop variables whose names have a hyphen, such as INPUT_FETCH-DEPTH."""
+    return StepCommand(
+        entrypoint=("node", posixpath.join(action_path(step.action.digest), posixpath.normpath(step.main))),
+        arguments=(),
+        image=step.image,
+        has_own_container=True,
+        mounts=place.mounts,
+        surroundings=_AT_HOME,
     )
 
 

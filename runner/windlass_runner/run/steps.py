@@ -17,15 +17,21 @@ from windlass_runner.expressions.values import to_text, untrusted
 from windlass_runner.plan.model import (
     CompositeStep,
     ContainerStep,
+    LeafStep,
+    NodeStep,
     PlannedStep,
     PythonStep,
     RunStep,
     StepFrame,
 )
+from windlass_runner.plan.steps import is_like_githubs
+from windlass_runner.run.action_stages import Staged, first_stages, last_stages, program_of
 from windlass_runner.run.scratch import AttemptFolders, action_path
 from windlass_runner.run.step_commands import (
+    ActionPlace,
     StepCommand,
     command_of_container,
+    command_of_node,
     command_of_python,
     command_of_script,
     evaluate_env,
@@ -56,6 +62,8 @@ class StepFiles:
     outputs: Mapping[str, str] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
     path: tuple[str, ...] = ()
+    state: Mapping[str, str] = field(default_factory=dict)
+    """For the later stages of the same action."""
     is_malformed: bool = False
     """A file could not be read: the step has failed, as on GitHub."""
 
@@ -112,8 +120,11 @@ class Steps:
         *,
         folders: AttemptFolders,
         env: Mapping[str, str],
+        action_folder: Callable[[str], Path],
         workspace: Path | None = None,
     ) -> None:
+        """`action_folder` gives the folder of a package, by digest."""
+        self._action_folder = action_folder
         self._host = host
         self._folders = folders
         self._job_env: dict[str, str] = dict(env)
@@ -122,6 +133,9 @@ class Steps:
         self._workspace = workspace
         self._number = 0
         self._is_cancelled = False
+        self._scopes: dict[str, Scope] = {}
+        """Around each action that has begun, by its path: what it does after the last step sees the same."""
+        self._state: dict[str, dict[str, str]] = {}
         self.said: dict[str, str] = {}
         """Everything that any step put out, the last of a name."""
         self.last_code = 0
@@ -129,7 +143,49 @@ class Steps:
         """Of the first step that failed and was not allowed to."""
 
     def run(self, steps: Sequence[PlannedStep], scope: Scope) -> Outcome:
-        """Run them all; how it went as a whole."""
+        """Run the steps of a job; how it went as a whole. Before the first and after the last one comes
+        what their actions have for then, the latter in reverse order and whatever has failed."""
+        for staged in first_stages(steps):
+            self._stage(staged, scope)
+        self._sequence(steps, scope)
+        for staged in last_stages(steps):
+            self._stage(staged, scope)
+        return scope.status
+
+    def _stage(self, staged: Staged, job: Scope) -> None:
+        """What an action does before the first or after the last step of the job."""
+        number = self._number + 1
+        self._is_cancelled = self._host.enter(number)
+        job.contexts["job"]["status"] = self._status(job)
+        self._number = number
+        try:
+            scope = self._scope_of_stage(staged, job)
+            if scope is None or not evaluate_condition(
+                staged.stage.condition or "always()", scope.contexts, host=self._function_host(job)
+            ):
+                return
+            self._scopes[staged.path] = scope
+            path = f"{staged.path}/{staged.word}"
+            ready = self.prepare(program_of(staged), scope, number, path, action=staged.path)
+            outcome, _ = self._carry_out(ready, scope, staged.path)
+        except ExpressionError as error:
+            self._host.say(str(error), step=staged.path, kind="error")
+            outcome, self.last_code = "failure", 1
+        if outcome == "failure" and self.exit_code == 0:
+            self.exit_code = self.last_code or 1
+        if outcome != "success" and job.status == "success":
+            job.status = outcome
+
+    def _scope_of_stage(self, staged: Staged, job: Scope) -> Scope | None:
+        """What the action sees; None: it has not begun, so there is nothing to do after it."""
+        if staged.word == "post":
+            return self._scopes.get(staged.path)
+        scope = job
+        for composite in staged.around:
+            scope = self._inner_scope(composite, scope, f"{scope.path}{composite.frame.id}")
+        return scope
+
+    def _sequence(self, steps: Sequence[PlannedStep], scope: Scope) -> Outcome:
         for step in steps:
             outcome = self._one(step, scope)
             if outcome in ("failure", "cancelled") and scope.status == "success":
@@ -153,7 +209,9 @@ class Steps:
         """One step, with what `continue-on-error` makes of it. Gives its conclusion."""
         number = self._number + 1
         self._is_cancelled = self._host.enter(number)
-        if not scope.path:
+        if scope.path:
+            scope.contexts["github"]["action_status"] = self._status(scope)
+        else:
             scope.contexts["job"]["status"] = self._status(scope)
         path = f"{scope.path}{step.frame.id}"
         try:
@@ -206,13 +264,19 @@ class Steps:
         if isinstance(step, CompositeStep):
             return self._composite(step, scope, path)
         self._number += 1
+        self._scopes[path] = scope
         ready = self.prepare(step, scope, self._number, path)
+        return self._carry_out(ready, scope, path)
+
+    def _carry_out(self, ready: ReadyStep, scope: Scope, action: str) -> tuple[Outcome, Mapping[str, str]]:
+        """Run one command, and take over what it leaves. `action`: the path of the step that it is for."""
         code = self._host.run(ready, path_additions=self._added_path)
         self.last_code = code
         files = self._host.files(ready)
         self.said.update(files.outputs)
         self._added_env.update(files.env)
         self._added_path = (*files.path, *self._added_path)
+        self._state.setdefault(action, {}).update(files.state)
         scope.contexts["env"] = {**scope.contexts["env"], **untrusted(files.env)}
         if code == 0 and not files.is_malformed:
             return "success", files.outputs
@@ -220,12 +284,13 @@ class Steps:
 
     def _composite(self, step: CompositeStep, scope: Scope, path: str) -> tuple[Outcome, Mapping[str, str]]:
         inner = self._inner_scope(step, scope, path)
-        outcome = self.run(step.steps, inner)
+        outcome = self._sequence(step.steps, inner)
         host = self._function_host(inner)
         outputs = {
             name: to_text(evaluate_template(value, inner.contexts, host=host))
             for name, value in step.outputs.items()
         }
+        self.said.update(outputs)
         return outcome, outputs
 
     def _inner_scope(self, step: CompositeStep, scope: Scope, path: str) -> Scope:
@@ -235,7 +300,7 @@ class Steps:
         values, variables = evaluate_inputs(step.inputs, step.code, contexts, host)
         contexts["inputs"] = values
         contexts["steps"] = {}
-        contexts["github"] = {**contexts["github"], "action_path": action_path(step.action.digest)}
+        contexts["github"] = {**contexts["github"], **_action_context(step)}
         return Scope(
             contexts=contexts,
             path=f"{path}/",
@@ -251,9 +316,10 @@ class Steps:
         return self.prepare(step, scope, 1, f"{scope.path}{step.frame.id}")
 
     def prepare(
-        self, step: RunStep | ContainerStep | PythonStep, scope: Scope, number: int, path: str
+        self, step: LeafStep, scope: Scope, number: int, path: str, *, action: str | None = None
     ) -> ReadyStep:
-        """A step with its expressions replaced and its script written.
+        """A step with its expressions replaced and its script written. `action`: the path under which its
+        action's other stages have left state, where that is not its own.
 
         Raises:
             ExpressionError
@@ -261,18 +327,16 @@ class Steps:
         host = self._function_host(scope)
         env = evaluate_env(step.frame.env, scope.contexts, host)
         contexts = {**scope.contexts, "env": {**scope.contexts["env"], **env}}
-        control = SharedFolder(self._folders.control)
         variables: dict[str, str] = {}
-        match step:
-            case RunStep():
-                command = command_of_script(step, control, number, contexts, host)
-            case ContainerStep() | PythonStep():
-                values, variables = evaluate_inputs(step.inputs, step.code, contexts, host)
-                variables = {**variables, **input_variables(values), **_action_env(step)}
-                inner = {**contexts, "inputs": values}
-                is_python = isinstance(step, PythonStep)
-                make: Callable[..., StepCommand] = command_of_python if is_python else command_of_container
-                command = make(step, inner, host)
+        if isinstance(step, RunStep):
+            control = SharedFolder(self._folders.control)
+            command = command_of_script(step, control, number, contexts, host)
+        else:
+            values, variables = evaluate_inputs(step.inputs, step.code, contexts, host)
+            variables = {**variables, **input_variables(values), **_action_env(step)}
+            variables |= {f"STATE_{name}": value for name, value in self._state_of(action or path).items()}
+            inner = {**contexts, "inputs": values, "github": {**contexts["github"], **_action_context(step)}}
+            command = self._command(step, inner, host)
         return ReadyStep(
             number=number,
             path=path,
@@ -280,6 +344,7 @@ class Steps:
             command=command,
             env={
                 **self._job_env,
+                **command.surroundings,
                 **self._added_env,
                 **scope.extra_env,
                 **env,
@@ -289,14 +354,47 @@ class Steps:
             timeout_s=_timeout_s(step.frame, contexts, host),
         )
 
+    def _command(
+        self, step: ContainerStep | PythonStep | NodeStep, contexts: Mapping[str, Any], host: FunctionHost
+    ) -> StepCommand:
+        match step:
+            case ContainerStep():
+                return command_of_container(step, contexts, host, self._place(step))
+            case NodeStep():
+                return command_of_node(step, self._place(step))
+            case PythonStep():
+                return command_of_python(step, contexts, host)
+
+    def _place(self, step: ContainerStep | NodeStep) -> ActionPlace:
+        is_like_github = is_like_githubs(step)
+        return ActionPlace(
+            package=self._action_folder(step.action.digest),
+            mounts=self._folders.github_mounts() if is_like_github else (),
+        )
+
+    def _state_of(self, action: str) -> Mapping[str, str]:
+        return self._state.get(action, {})
+
 
 def _count(step: PlannedStep) -> int:
     """How many commands a step stands for: numbers stay the same whether it is skipped or not."""
     return sum(_count(inner) for inner in step.steps) if isinstance(step, CompositeStep) else 1
 
 
-def _action_env(step: ContainerStep | PythonStep | CompositeStep) -> dict[str, str]:
-    return {"GITHUB_ACTION": step.frame.id, "GITHUB_ACTION_PATH": action_path(step.action.digest)}
+def _action_env(step: ContainerStep | PythonStep | NodeStep | CompositeStep) -> dict[str, str]:
+    found = _action_context(step)
+    return {f"GITHUB_{name.upper()}": value for name, value in found.items()}
+
+
+def _action_context(step: ContainerStep | PythonStep | NodeStep | CompositeStep) -> dict[str, str]:
+    """What `github` says of the action that runs. A folder of the workflow's own repository has no name."""
+    is_local = step.action.source == "local"
+    return {
+        "action": step.frame.id,
+        "action_path": action_path(step.action.digest),
+        "action_repository": "" if is_local else step.action.name,
+        "action_ref": "" if is_local else step.action.version or "",
+    }
 
 
 def _timeout_s(frame: StepFrame, contexts: Mapping[str, Any], host: FunctionHost) -> float | None:

@@ -13,7 +13,7 @@ from windlass_registry.manifest import (
     ActionManifest,
     CompositeRuns,
     DockerRuns,
-    OtherRuns,
+    NodeRuns,
     PythonRuns,
     parse_manifest,
 )
@@ -161,7 +161,20 @@ def test_a_javascript_action_of_github_is_read() -> None:
         "name: J\ndescription: j\n"
         "runs: {using: node20, main: dist/index.js, post: dist/post.js, post-if: success()}"
     )
-    assert manifest.runs == OtherRuns(using="node20", main="dist/index.js")
+    assert manifest.runs == NodeRuns(
+        using="node20", main="dist/index.js", post="dist/post.js", post_if="success()"
+    )
+
+
+def test_a_docker_action_names_an_image_or_a_dockerfile() -> None:
+    text = "name: D\nruns: {using: docker, image: '%s'}"
+    for image in ("docker://alpine:3", "Dockerfile", "./docker/dev.Dockerfile", "docker://${{ inputs.x }}"):
+        assert parse(text % image).runs == DockerRuns(image=image)
+    assert problems(text % "alpine:3") == [
+        "act/action.yml:2:30: 'image' cannot be 'alpine:3'; write docker://alpine:3, or the path of a file "
+        "named Dockerfile"
+    ]
+    assert "leaves the action's folder" in problems(text % "../Dockerfile")[0]
 
 
 def test_what_github_passes_over_is_a_warning_in_an_action_of_githubs() -> None:
@@ -174,6 +187,7 @@ def test_what_github_passes_over_is_a_warning_in_an_action_of_githubs() -> None:
         (4, "warning"),
         (4, "warning"),
         (4, "warning"),
+        (6, "warning"),
         (6, "warning"),
     ]
     assert "did you mean 'description'?" in str(manifest.warnings[0])
@@ -269,7 +283,7 @@ def test_text_that_reads_as_the_type_is_a_fine_default() -> None:
         "version: 1.0.0\nname: n\ninputs:\n"
         "  a: {type: number, default: '3'}\n  b: {type: boolean, default: 'true'}\n"
         "  c: {type: number, default: '${{ 1 }}'}\n  d: {type: choice, options: [1, true], default: 'true'}\n"
-        "runs: {using: docker, image: x}"
+        "runs: {using: docker, image: docker://x}"
     )
     assert manifest.inputs["a"].default == "3"
 
