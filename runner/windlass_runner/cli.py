@@ -38,6 +38,8 @@ GROUPS: Final[tuple[tuple[str, tuple[tuple[str, str], ...]], ...]] = (
             ("show", "one run: its jobs, outputs and metrics"),
             ("logs", "what the jobs of a run wrote, also live"),
             ("cancel", "stop a run"),
+            ("approve", "let jobs that wait for an approval go on, or turn them away"),
+            ("delete", "remove runs, with their logs and artifacts"),
             ("rerun", "run a run again, or only what failed in it"),
             ("start", "start a workflow of a repository that the daemon watches"),
             ("status", "what stands on a commit"),

@@ -20,7 +20,7 @@ from windlass_runner.commands.paint import size
 from windlass_runner.run.storage import Storage
 
 if TYPE_CHECKING:
-    from windlass_runner.daemon.settings import HostSettings, Settings
+    from windlass_runner.daemon.settings import HostSettings, Settings, StorageSettings
 
 LEAST_GIT: Final = (2, 31)
 GIB: Final = 1024**3
@@ -52,6 +52,7 @@ def all_checks(arguments: Namespace, invocation: Invocation) -> Iterator[Check]:
     yield check_storage(storage)
     yield check_disk(storage)
     yield check_ledger(storage, settings.storage.database)
+    yield check_retention(storage, settings.storage)
     yield check_clock(storage)
     for host in settings.hosts:
         yield check_host(host, storage, invocation)
@@ -166,6 +167,32 @@ def check_ledger(storage: Storage, database: str | None) -> Check:
         return failed("ledger", error)
     text = f"whole; {unfinished} unfinished runs, {waiting} deliveries waiting"
     return Check(name="ledger", state="ok", text=text)
+
+
+def check_retention(storage: Storage, keeps: StorageSettings) -> Check:
+    """How much of the disk is in use, and what of it will be removed."""
+    from windlass_runner.daemon.output_retention import DAY_S
+    from windlass_runner.daemon.retention import all_runs
+    from windlass_runner.daemon.retention_rule import that_may_go
+    from windlass_runner.daemon.storage_use import folder_bytes, measure
+    from windlass_runner.ledger.ledger import Ledger
+
+    use = measure(storage)
+    text = f"{size(use.total)} in use: runs {size(use.runs)}, mirrors {size(use.mirrors)}"
+    if not keeps.keep_runs_days:
+        return Check(name="retention", state="ok", text=f"{text}; runs are kept for ever")
+    if keeps.database is None and not storage.ledger.is_file():
+        return Check(name="retention", state="ok", text=text)
+    try:
+        with Ledger.open(keeps.database or str(storage.ledger), create=False) as ledger:
+            before = time.time() - keeps.keep_runs_days * DAY_S
+            old = [run.id for run in that_may_go(all_runs(ledger), before=before)]
+    except WindlassError as error:
+        return failed("retention", error)
+    freed = size(sum(folder_bytes(storage.run(run_id)) for run_id in old))
+    runs = "run" if len(old) == 1 else "runs"
+    text += f"; of {len(old)} {runs} older than {keeps.keep_runs_days} days {freed} will be removed"
+    return Check(name="retention", state="ok", text=text)
 
 
 def check_clock(storage: Storage) -> Check:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from windlass_registry.errors import WindlassError
+from windlass_runner.daemon.retention import Retained
 from windlass_runner.daemon.worker import Worker
 from windlass_runner.ledger.ledger import Ledger
 
@@ -41,6 +42,7 @@ class Health:
         engine: Callable[[], dict[str, Any]],
         active: Callable[[], int],
         backlog: Callable[[], int],
+        retained: Callable[[], Retained],
     ) -> None:
         self._version = version
         self._storage = storage
@@ -50,6 +52,7 @@ class Health:
         self._engine = engine
         self._active = active
         self._backlog = backlog
+        self._retained = retained
 
     def answer(self) -> tuple[int, dict[str, Any]]:
         """The HTTP status (503: nothing can be taken in now) and the body."""
@@ -60,6 +63,9 @@ class Health:
         if engine.get("error"):
             problems.append(f"engine: {engine['error']}")
         disk = self._disk(problems)
+        retained = self._retained()
+        if retained.problem is not None:
+            problems.append(f"retention: {retained.problem}")
         problems += [f"{state.name}: {state.error}" for state in self._states() if state.error]
         problems += [f"{state.name}: not running" for state in self._states() if not state.is_alive]
         repositories = self._repositories()
@@ -72,6 +78,7 @@ class Health:
             "problems": problems,
             "engine": engine,
             "disk": disk,
+            "storage": asdict(retained),
             "queue": queue,
             "repositories": [asdict(repository) for repository in repositories],
         }

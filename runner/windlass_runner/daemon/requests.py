@@ -51,10 +51,13 @@ class Requested:
     ) -> None:
         self._ledger = ledger
         self._conductor = conductor
+        is_leaving: Callable[[str], bool],
         self._starting = starting
         self._pushes = pushes
+        """`is_leaving`: whether that run is being removed (`run.removal`)."""
         self._repositories = repositories
         self._mirror_of = mirror_of
+        self._is_leaving = is_leaving
         self._git = git
         self._approvals = approvals
         self._clock = clock
@@ -131,6 +134,8 @@ class Requested:
         )
         reason = match(found.workflow, event).reason if found.workflow is not None else ""
         source = Source(mirror=mirror, objects=mirror.path)
+            if self._is_leaving(old.id):  # asked now: who removes it asks for runs of it after that
+                raise OperatorError(f"run {old.id} is being removed", remedy="push again")
         draft = self._pushes.draft(found, event, reason=reason, source=source)
         if draft.problems:
             raise AuthorError(*draft.problems)

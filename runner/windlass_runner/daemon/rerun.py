@@ -25,7 +25,7 @@ def plan_rerun(
     something before them runs again."""
     read = loads(Plan, plan)
     again = _rerun_ids(read, jobs) if failed_only else frozenset(read.specs)
-    ids = _job_ids(read, jobs)
+    ids = job_ids(read, jobs)
     kept = [job for job in jobs if ids.get(job.key) not in again]
     shown = _shown(read, jobs, again)
     return Rerun(
@@ -53,12 +53,12 @@ def plan_rerun(
 def _shown(plan: Plan, jobs: Sequence[JobRecord], again: frozenset[str]) -> list[JobRecord]:
     """The jobs that the new run begins with: those that a matrix gave while it ran are made anew,
     unless they are kept."""
-    ids = _job_ids(plan, jobs)
+    ids = job_ids(plan, jobs)
     return [job for job in jobs if job.planned is None or ids.get(job.key) not in again]
 
 
 def _rerun_ids(plan: Plan, jobs: Sequence[JobRecord]) -> frozenset[str]:
-    ids = _job_ids(plan, jobs)
+    ids = job_ids(plan, jobs)
     expanded = {ids[job.key] for job in jobs if job.planned is not None}
     again = {
         ids[job.key]
@@ -77,7 +77,7 @@ def _stood_for_others(job: JobRecord, ids: Mapping[str, str], expanded: set[str]
     return job.planned is None and job.state == "skipped" and ids[job.key] in expanded
 
 
-def _job_ids(plan: Plan, jobs: Sequence[JobRecord]) -> dict[str, str]:
+def job_ids(plan: Plan, jobs: Sequence[JobRecord]) -> dict[str, str]:
     """Which job of the workflow each key belongs to."""
     ids = {job.key: job.job_id for job in plan.jobs}
     for job in jobs:

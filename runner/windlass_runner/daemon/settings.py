@@ -14,7 +14,9 @@ from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from windlass_registry.errors import OperatorError, Problem
+from windlass_runner.daemon.action_settings import ActionSettings, read_actions
 from windlass_runner.daemon.credentials import Credentials, read_credentials
+from windlass_runner.daemon.environment_settings import EnvironmentSettings, read_environments
 from windlass_runner.daemon.repository_settings import RepositorySettings, read_repositories
 from windlass_runner.daemon.secret_sources import SecretSource, read_secret_source
 from windlass_runner.daemon.toml_reader import Places, Section, SettingsError, decode
@@ -22,6 +24,8 @@ from windlass_runner.workflow.quantities import size_bytes
 
 DEFAULT_FILES: Final = ("windlass.toml", "/etc/windlass/windlass.toml")
 """Where settings are looked for when none are named."""
+KEEP_RUNS_DAYS: Final = 90
+"""How long runs are kept unless told; the newest ones stay in any case (`daemon.retention_rule`)."""
 _ENGINES: Final = ("docker", "process")
 _DOCKER_SCHEMES: Final = ("unix://", "tcp://", "ssh://", "http://", "https://", "npipe://")
 
@@ -37,11 +41,17 @@ class ServerSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StorageSettings:
-    """Where everything lies. `database` is a PostgreSQL address; None: SQLite under `path`."""
+    """Where everything lies, and for how long. `database` is a PostgreSQL address; None: SQLite under `path`.
+
+    Days are counted from the end of a run; 0: for ever. Logs and artifacts go with their run at the latest.
+    """
 
     path: Path
     database: str | None = None
     objects: str | None = None
+    keep_runs_days: int = KEEP_RUNS_DAYS
+    keep_logs_days: int = 0
+    keep_artifacts_days: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +83,10 @@ class Settings:
     repositories: tuple[RepositorySettings, ...] = ()
     hosts: tuple[HostSettings, ...] = (HostSettings(),)
     runner: RunnerSettings = RunnerSettings()
+    actions: ActionSettings = ActionSettings()
     credentials: Mapping[str, Credentials] = field(default_factory=dict)
     secrets: Mapping[str, SecretSource] = field(default_factory=dict)
+    environments: tuple[EnvironmentSettings, ...] = ()
     instance_types: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     source: Path | None = None
     """The file it was read from; None: all defaults."""
@@ -118,8 +130,10 @@ def parse_settings(text: str, *, path: Path, environ: Mapping[str, str]) -> Sett
         repositories=read_repositories(root, folder, credentials),
         hosts=_hosts(root),
         runner=_runner(root.table("runner")),
+        actions=read_actions(root),
         credentials=credentials,
         secrets=_secrets(root.table("secrets"), folder),
+        environments=read_environments(root, folder),
         instance_types=_instance_types(root.table("instance-types")),
         source=path,
     )
@@ -169,9 +183,19 @@ def _storage(section: Section, folder: Path, environ: Mapping[str, str]) -> Stor
             "database", "'storage.database' must be a postgresql:// address", "leave it out for SQLite"
         )
     objects = section.text("objects")
+    runs = section.whole("keep_runs_days", least=0)
+    logs = section.whole("keep_logs_days", least=0)
+    artifacts = section.whole("keep_artifacts_days", least=0)
     section.finish()
     where = _absolute(path, folder, environ) if path is not None else default_storage(environ)
-    return StorageSettings(path=where, database=database, objects=objects)
+    return StorageSettings(
+        path=where,
+        database=database,
+        objects=objects,
+        keep_runs_days=KEEP_RUNS_DAYS if runs is None else runs,
+        keep_logs_days=logs or 0,
+        keep_artifacts_days=artifacts or 0,
+    )
 
 
 def _absolute(text: str, folder: Path, environ: Mapping[str, str]) -> Path:

@@ -13,6 +13,7 @@ from pathlib import Path
 from windlass_registry.catalog import Catalog
 from windlass_registry.store import Store
 from windlass_runner.daemon.approvals import Approvals
+from windlass_runner.daemon.environment_settings import described
 from windlass_runner.daemon.forge_commands import ForgeCommands
 from windlass_runner.daemon.forge_events import ForgeEvents
 from windlass_runner.daemon.forges import Forges
@@ -22,12 +23,14 @@ from windlass_runner.daemon.host import EngineHealth, open_engine
 from windlass_runner.daemon.instance import sole_instance
 from windlass_runner.daemon.intake import Intake
 from windlass_runner.daemon.journal import Journal
+from windlass_runner.daemon.mirror_upkeep import MirrorUpkeep
 from windlass_runner.daemon.planning import CommitPlanning
 from windlass_runner.daemon.poller import Poller
 from windlass_runner.daemon.posting import Posting
 from windlass_runner.daemon.pushes import Pushes
 from windlass_runner.daemon.reconciling import Reconciling
 from windlass_runner.daemon.requests import Requested
+from windlass_runner.daemon.retention import Retention
 from windlass_runner.daemon.settings import Settings
 from windlass_runner.daemon.starting import Starting, sweep
 from windlass_runner.daemon.status import compose_status
@@ -141,11 +144,11 @@ def _join(
     starting = Starting(
         ledger=ledger, conductor=conductor, check_engine=engine.facts, wake_self=wake("starting")
     )
-    options = PlanOptions(instance_types=settings.instance_types)
-    if settings.runner.default_image is not None:
-        options = PlanOptions(
-            instance_types=settings.instance_types, default_image=settings.runner.default_image
-        )
+    options = PlanOptions(
+        instance_types=settings.instance_types,
+        node_images=settings.actions.node_images,
+        default_image=settings.runner.default_image or PlanOptions().default_image,
+    )
     pushes = Pushes(
         ledger=ledger,
         git=git,
@@ -210,8 +213,10 @@ def _join(
         mirror_of=mirror_of,
         git=git,
         approvals=approvals,
+        is_leaving=lambda run_id: storage.leaving(run_id).exists(),
         clock=clock,
     )
+    retention = _retention(settings, storage, git, ledger, mirror_of)
     listener = _Listener(ledger, wakes=(wake("posting"), wake("requests")))
     turns: dict[str, Callable[[], float | None]] = {
         "intake": intake.turn,
@@ -221,6 +226,7 @@ def _join(
         "starting": starting.turn,
         "listener": listener.turn,
         "sweeper": lambda: _sweep(engine, ledger, storage),
+        "retention": retention.turn,
     }
     if forges.github is not None:
         turns["reconciling"] = Reconciling(
@@ -249,6 +255,7 @@ def _join(
             engine=EngineHealth(engine).answer,
             active=lambda: len(conductor.active()),
             backlog=posting.backlog,
+            retained=retention.state,
         ),
         ledger=ledger,
         links=links,
@@ -292,9 +299,29 @@ def _host(
         action_folder=packages.path,
         fill_workspace=fill_workspace,
         secret=secret,
+        environments=described(settings.environments, settings.repositories, environ),
         clock=time.time,
         parallelism=first.parallelism or settings.runner.parallelism,
         name=first.name,
+    )
+
+
+def _retention(
+    settings: Settings, storage: Storage, git: Git, ledger: Ledger, mirror_of: Callable[[str], Mirror]
+) -> Retention:
+    def mirror_keys() -> frozenset[str]:
+        watched = {repository.url for repository in settings.repositories}
+        needed = {run.repository for run in ledger.runs.unfinished()}
+        return frozenset(mirror_of(url).key for url in watched | needed)
+
+    return Retention(
+        ledger=ledger,
+        storage=storage,
+        keeps=settings.storage,
+        upkeep=MirrorUpkeep(git, storage.root),
+        mirror_keys=mirror_keys,
+        clock=time.time,
+        monotonic=time.monotonic,
     )
 
 

@@ -29,6 +29,13 @@ _FETCH: Final = (
     "--no-recurse-submodules",
     "--",
 )
+_REPACK: Final = (
+    *("-c", "gc.auto=500", "-c", "gc.autoPackLimit=20", "-c", "gc.autoDetach=false"),
+    # What was fetched stays, also where its branch is gone: a mark says that it is here.
+    *("-c", "gc.pruneExpire=never", "-c", "pack.threads=1"),
+    *("gc", "--auto", "--quiet"),
+)
+_REPACK_TIMEOUT_S: Final = 3600.0
 _IDENTITY: Final = {
     f"GIT_{role}_{what}": value
     for role in ("AUTHOR", "COMMITTER")
@@ -94,6 +101,11 @@ class Git:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         self._program.local(["init", "--quiet", "--bare", "--template=", "--", str(path)])
+
+    def repack(self, mirror: Path) -> None:
+        """Make one pack of many and of loose objects, where there are many; nothing goes. Others may read and
+        fetch meanwhile."""
+        self._program.local(_REPACK, inside=mirror, timeout_s=_REPACK_TIMEOUT_S)
 
     def ls_remote(self, url: str) -> dict[str, str]:
         """The refs of a repository with their commits (annotated tags: the commit they mean).

@@ -74,6 +74,7 @@ class GitProgram:
         allowed: tuple[int, ...] = (),
         extra: Mapping[str, str] | None = None,
         owner: tuple[int, int] | None = None,
+        timeout_s: float | None = None,
     ) -> bytes:
         """On a repository of ours (or a bare one beside us): no configuration but its own.
 
@@ -81,7 +82,14 @@ class GitProgram:
         """
         place = ["--git-dir", str(inside)] if inside is not None else []
         variables = {**_ALONE, **(extra or {})}
-        return self._run([*place, *arguments], stdin=stdin, allowed=allowed, variables=variables, owner=owner)
+        return self._run(
+            [*place, *arguments],
+            stdin=stdin,
+            allowed=allowed,
+            variables=variables,
+            timeout_s=timeout_s,
+            owner=owner,
+        )
 
     def network(
         self,

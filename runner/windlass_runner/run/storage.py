@@ -6,6 +6,7 @@ packages/                                     verified action packages, by diges
 mirrors/<repository>/                         bare mirrors and checked-out trees
 runs/<run>/logs/<job>/<attempt>.jsonl         kept with the run
 runs/<run>/outputs/<job>/<name>               kept with the run
+runs/<run>.leaving/                           of a run that is being removed
 scratch/<run>/<job>/<attempt>/                gone when the job has ended
 datasets/  models/                            immutable versions
 engine/                                       state of the process engine
@@ -55,8 +56,15 @@ class Storage:
     def scratches(self) -> Path:
         return self.root / "scratch"
 
+    @property
+    def runs(self) -> Path:
+        return self.root / "runs"
+
     def run(self, run_id: str) -> Path:
-        return self.root / "runs" / run_id
+        return self.runs / run_id
+
+    def leaving(self, run_id: str) -> Path:
+        return self.runs / f"{run_id}.leaving"
 
     def log(self, run_id: str, job_key: str, attempt: int) -> Path:
         return self.run(run_id) / "logs" / slug(job_key) / f"{attempt}.jsonl"

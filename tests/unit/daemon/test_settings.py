@@ -224,3 +224,12 @@ def test_a_path_by_way_of_another_folder_is_shown_without_the_way(tmp_path: Path
     (tmp_path / "windlass.toml").write_text('[storage]\npath = "state"\n')
     settings = load_settings(tmp_path / "clone" / ".." / "windlass.toml", {})
     assert settings.storage.path == tmp_path / "state"
+
+
+def test_runs_are_kept_for_ninety_days_or_as_long_as_the_owner_wants(tmp_path: Path) -> None:
+    storage = _load(tmp_path, "").storage
+    assert (storage.keep_runs_days, storage.keep_logs_days, storage.keep_artifacts_days) == (90, 0, 0)
+    storage = _load(tmp_path, "[storage]\nkeep_runs_days = 0\nkeep_logs_days = 30\n").storage
+    assert (storage.keep_runs_days, storage.keep_logs_days) == (0, 30)
+    with pytest.raises(SettingsError, match="keep_artifacts_days' must be at least 0"):
+        _load(tmp_path, "[storage]\nkeep_artifacts_days = -1\n")
