@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 
 def one_file(name: str, folder: Path) -> WorkflowFile:
-    """The workflow file that is meant: by path, or by its bare name among the repository's.
+    """The workflow file that is meant: by path, or by its bare name among the repository's (also beside a
+    folder of that name, which is where a workflow's scripts often lie).
 
     Raises:
         AuthorError: there is none, or there are several.
@@ -34,7 +35,7 @@ def one_file(name: str, folder: Path) -> WorkflowFile:
     from windlass_runner.commands.context import repository_root
     from windlass_runner.commands.workflow_files import of_repository
 
-    if not (folder / name).exists() and "/" not in name:
+    if not (folder / name).is_file() and "/" not in name:
         root = repository_root(folder)
         named = [path for path in of_repository(root) if name in (path.stem, path.name)] if root else []
         if len(named) == 1:
@@ -84,7 +85,11 @@ def make_plan(
     options = PlanOptions()
     if settings is not None:
         image = settings.runner.default_image or options.default_image
-        options = PlanOptions(default_image=image, instance_types=settings.instance_types)
+        options = PlanOptions(
+            default_image=image,
+            instance_types=settings.instance_types,
+            node_images=settings.actions.node_images,
+        )
     return plan_run(
         parsed,
         event=event,
