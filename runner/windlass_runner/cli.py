@@ -46,6 +46,14 @@ GROUPS: Final[tuple[tuple[str, tuple[tuple[str, str], ...]], ...]] = (
         ),
     ),
     (
+        "Samples",
+        (
+            ("samples", "sample workflows to subscribe to"),
+            ("subscribe", "bring a sample into this repository, or up to date"),
+            ("unsubscribe", "keep the workflow, and hear of no more updates"),
+        ),
+    ),
+    (
         "This machine",
         (
             ("serve", "the daemon: watches repositories and runs their workflows"),

@@ -72,7 +72,7 @@ def execute(arguments: Namespace, invocation: Invocation) -> int:
             _write_new(root / WORKFLOW, text),
             _write_schema(root / SCHEMA),
             _write_lock(root),
-            _ignore(root),
+            ignore_local_state(root),
         ]
     except OSError as error:
         raise OperatorError(
@@ -121,7 +121,7 @@ def _write_lock(root: Path) -> str:
     return f"wrote  {LOCK_PATH}{left_out}"
 
 
-def _ignore(root: Path) -> str:
+def ignore_local_state(root: Path) -> str:
     """Keep what local runs leave behind out of git."""
     path = root / ".gitignore"
     text = path.read_text(encoding="utf-8") if path.is_file() else ""

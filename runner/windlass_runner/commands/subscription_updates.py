@@ -1,0 +1,281 @@
+"""Newer releases of subscribed samples, merged with what was edited here: in place, or as a branch."""
+
+from __future__ import annotations
+
+import tempfile
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from windlass_registry.errors import AuthorError, OperatorError, UpstreamError
+from windlass_registry.lockfile import LOCK_PATH
+from windlass_registry.samples.changes import Change, File, Merge, Merged, files_of, upgrade
+from windlass_registry.samples.releases import SampleRelease, SampleSource, find_sample
+from windlass_registry.samples.subscriptions import (
+    SUBSCRIPTIONS_PATH,
+    Subscription,
+    dump_subscriptions,
+    load_subscriptions,
+    object_name,
+    unknown_subscription,
+    write_file,
+)
+from windlass_runner.commands.context import repository_root
+from windlass_runner.commands.invocation import Invocation
+from windlass_runner.commands.paint import Paint, tame
+from windlass_runner.commands.sample_sources import sample_sources
+from windlass_runner.commands.subscribing import agreement_digest, ask_parameters, git, record, write_lock
+
+_MARK = b"<<<<<<< "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Update:
+    """One subscription's way to a newer release."""
+
+    old: Subscription
+    new: Subscription
+    release: SampleRelease
+    changes: tuple[Change, ...]
+
+    @property
+    def conflicts(self) -> tuple[Change, ...]:
+        """What a person has to settle."""
+        return tuple(change for change in self.changes if change.outcome == "conflict")
+
+
+def update_subscriptions(arguments: Namespace, invocation: Invocation) -> int:
+    """Bring one subscription, or all, up to date; 1 where conflicts are left to settle."""
+    root = repository_root(invocation.folder)
+    if root is None:
+        raise OperatorError("this is not a git repository", remedy="go to the folder of one")
+    known = load_subscriptions(root)
+    wanted = _wanted(arguments.sample, known)
+    if arguments.push and not arguments.branch:
+        raise OperatorError("--push is for --branch", remedy="say both")
+    sources = sample_sources(invocation)
+    code = 0
+    for name in wanted:
+        release = find_sample(known[name].sample, sources)
+        if release.digest == known[name].digest:
+            _say_current(arguments, invocation, known[name])
+            continue
+        if arguments.branch:
+            found = _on_a_branch(root, name, release, sources, arguments, invocation)
+        else:
+            found = _in_place(root, name, release, sources, arguments, invocation)
+        _tell(arguments, invocation, found)
+        code = 1 if found.conflicts else code
+    return code
+
+
+def _wanted(name: str | None, known: Mapping[str, Subscription]) -> tuple[str, ...]:
+    if name is None:
+        return tuple(known)
+    plain = name.partition("@")[0]
+    if plain not in known:
+        raise unknown_subscription(plain, known)
+    return (plain,)
+
+
+def _in_place(
+    root: Path,
+    name: str,
+    release: SampleRelease,
+    sources: Sequence[SampleSource],
+    arguments: Namespace,
+    invocation: Invocation,
+) -> Update:
+    known = load_subscriptions(root)
+    found = _prepare(root, known[name], release, sources, arguments, invocation)
+    if not arguments.dry_run:
+        _apply(root, found, known)
+    return found
+
+
+def _prepare(
+    root: Path,
+    old: Subscription,
+    release: SampleRelease,
+    sources: Sequence[SampleSource],
+    arguments: Namespace,
+    invocation: Invocation,
+) -> Update:
+    sample = release.load()
+    agreement = sample.manifest.agreement
+    if agreement and agreement_digest(agreement) != old.agreement and not arguments.accept:
+        raise OperatorError(
+            f"the agreement of '{release.name}' has changed with {release.version}",
+            remedy=f"read it with 'windlass samples {release.name}', and say --accept",
+        )
+    values = ask_parameters(sample, arguments.parameters, invocation, kept=old.parameters)
+    files = files_of(sample, values, name=old.name, folder=old.folder, shown_as=release.name)
+    changes = upgrade(
+        base=_base(root, old, sources, invocation),
+        ours={path: _content(root / path) for path in {*old.files, *files}},
+        theirs=files,
+        merge=_merge_with_git(invocation, old, release),
+    )
+    new = record(
+        release,
+        sample,
+        values,
+        files,
+        asked=old.sample,
+        name=old.name,
+        folder=old.folder,
+        accepted=old.accepted,
+    )
+    return Update(old=old, new=new, release=release, changes=changes)
+
+
+def _base(
+    root: Path, old: Subscription, sources: Sequence[SampleSource], invocation: Invocation
+) -> dict[str, bytes | None]:
+    """Each file as the old release wrote it: unedited here, made from that release, or in git's history."""
+    rendered = _rendered_again(old, sources)
+    found: dict[str, bytes | None] = {}
+    for path, name in old.files.items():
+        here = _content(root / path)
+        if here is not None and object_name(here) == name:
+            found[path] = here
+        elif path in rendered and object_name(rendered[path].content) == name:
+            found[path] = rendered[path].content
+        else:
+            found[path] = _from_history(root, name, invocation)
+    return found
+
+
+def _rendered_again(old: Subscription, sources: Sequence[SampleSource]) -> dict[str, File]:
+    name = old.sample.partition("@")[0]
+    try:
+        release = find_sample(f"{name}@v{old.version}", sources)
+        if release.digest != old.digest:
+            return {}
+        return files_of(release.load(), old.parameters, name=old.name, folder=old.folder, shown_as=name)
+    except (AuthorError, UpstreamError):
+        return {}  # that release cannot be had any more: git's history may have the text
+
+
+def _from_history(root: Path, name: str, invocation: Invocation) -> bytes | None:
+    text = git(invocation).work_tree(["cat-file", "blob", name], root, allowed=(1, 128))
+    return text if object_name(text) == name else None
+
+
+def _content(place: Path) -> bytes | None:
+    return place.read_bytes() if place.is_file() and not place.is_symlink() else None
+
+
+def _merge_with_git(invocation: Invocation, old: Subscription, release: SampleRelease) -> Merge:
+    """`git merge-file`: what everybody's eyes are used to, markers and all."""
+
+    def merge(ours: bytes, base: bytes, theirs: bytes) -> Merged:
+        with tempfile.TemporaryDirectory() as scratch:
+            texts = (("ours", ours), ("base", base), ("theirs", theirs))
+            places = {name: Path(scratch) / name for name, _ in texts}
+            for name, content in texts:
+                places[name].write_bytes(content)
+            labels = ("yours", f"{release.name} {old.version}", f"{release.name} {release.version}")
+            named = [part for label in labels for part in ("-L", label)]
+            command = ["merge-file", "--diff3", *named, *map(str, places.values())]
+            git(invocation).local(command, allowed=tuple(range(1, 128)))  # the number of conflicts
+            content = places["ours"].read_bytes()
+        return Merged(content=content, conflicts=sum(line.startswith(_MARK) for line in content.splitlines()))
+
+    return merge
+
+
+def _apply(root: Path, update: Update, known: Mapping[str, Subscription]) -> None:
+    """The record last, so that what is interrupted is done again."""
+    for change in update.changes:
+        if change.file is not None:
+            write_file(root, change.path, change.file.content, is_executable=change.file.is_executable)
+        elif change.outcome == "deleted":
+            (root / change.path).unlink(missing_ok=True)
+    text = dump_subscriptions({**known, update.old.name: update.new})
+    write_file(root, SUBSCRIPTIONS_PATH, text.encode())
+    write_lock(root)
+
+
+def _on_a_branch(
+    root: Path,
+    name: str,
+    release: SampleRelease,
+    sources: Sequence[SampleSource],
+    arguments: Namespace,
+    invocation: Invocation,
+) -> Update:
+    """The same on a branch from what is committed; the working tree is not touched."""
+    program = git(invocation)
+    branch = branch_name(name, release)
+    with tempfile.TemporaryDirectory() as scratch:
+        tree = Path(scratch) / "tree"
+        program.work_tree(["worktree", "add", "--quiet", "--detach", str(tree), "HEAD"], root)
+        try:
+            known = load_subscriptions(tree)
+            if name not in known:
+                raise OperatorError(
+                    f"the subscription '{name}' is not committed yet", remedy="commit it first"
+                )
+            found = _prepare(tree, known[name], release, sources, arguments, invocation)
+            if found.conflicts:
+                paths = ", ".join(change.path for change in found.conflicts)
+                raise OperatorError(
+                    f"changed on both sides: {paths}", remedy="update without --branch, and settle it by hand"
+                )
+            if not arguments.dry_run:
+                _apply(tree, found, known)
+                touched = [*_touched(found), SUBSCRIPTIONS_PATH, LOCK_PATH]
+                program.work_tree(["add", "--all", "--force", "--", *touched], tree)
+                program.work_tree(["commit", "--quiet", "-m", _message(found)], tree)
+                program.work_tree(["branch", "--force", branch, "HEAD"], tree)
+        finally:
+            program.work_tree(["worktree", "remove", "--force", str(tree)], root)
+    if not arguments.dry_run:
+        invocation.say(f"branch {branch}: 'git diff HEAD...{branch}' shows it")
+    if arguments.push and not arguments.dry_run:
+        program.network(["-C", str(root), "push", "--force", "origin", f"{branch}:{branch}"], url="origin")
+        invocation.say(f"pushed {branch} to origin: offer it as a pull request there")
+    return found
+
+
+def branch_name(name: str, release: SampleRelease) -> str:
+    """The branch that an update is offered on."""
+    return f"windlass/{name}-{release.version}"
+
+
+def _touched(update: Update) -> list[str]:
+    return [
+        change.path for change in update.changes if change.file is not None or change.outcome == "deleted"
+    ]
+
+
+def _message(update: Update) -> str:
+    head = f"Update {update.old.name} to {update.release.name} {update.release.version}"
+    return f"{head}\n\nFrom {update.old.version}.\n\n{update.release.notes}".rstrip() + "\n"
+
+
+def _say_current(arguments: Namespace, invocation: Invocation, one: Subscription) -> None:
+    if arguments.json:
+        invocation.print_json({"name": one.name, "version": one.version, "changes": []})
+    else:
+        invocation.say(f"{one.name}: {one.sample} is at {one.version}, the newest")
+
+
+def _tell(arguments: Namespace, invocation: Invocation, update: Update) -> None:
+    if arguments.json:
+        changes = [{"path": one.path, "outcome": one.outcome, "note": one.note} for one in update.changes]
+        versions = {"from": update.old.version, "to": update.new.version}
+        invocation.print_json({"name": update.old.name, **versions, "changes": changes})
+        return
+    paint = Paint(invocation.has_colour(invocation.err))
+    invocation.say(f"{update.old.name}: {update.old.version} → {update.new.version}")
+    if update.release.notes:
+        invocation.say("\n".join(f"  {line}" for line in tame(update.release.notes).splitlines()))
+    for change in update.changes:
+        if change.outcome != "unchanged":
+            word = paint(f"{change.outcome:<9}", "red" if change.outcome == "conflict" else "green")
+            invocation.say(f"  {word} {change.path}" + (f"  ({change.note})" if change.note else ""))
+    if update.conflicts:
+        invocation.say("settle the places between '<<<<<<<' and '>>>>>>>', then commit")
