@@ -83,7 +83,7 @@ class Settings:
     repositories: tuple[RepositorySettings, ...] = ()
     hosts: tuple[HostSettings, ...] = (HostSettings(),)
     runner: RunnerSettings = RunnerSettings()
-    actions: ActionSettings = ActionSettings()
+    actions: ActionSettings = field(default_factory=ActionSettings)
     credentials: Mapping[str, Credentials] = field(default_factory=dict)
     secrets: Mapping[str, SecretSource] = field(default_factory=dict)
     environments: tuple[EnvironmentSettings, ...] = ()
