@@ -74,20 +74,30 @@ class BuiltinSamples:
     def _read(self, name: str) -> SampleRelease:
         place = self._folder / name
         try:
-            entries = read_folder(place)
-            sample = read_sample(entries, shown_as=name)
+            return read_release(place, name=name, source="builtin")
         except AuthorError as error:
             message = f"the built-in sample '{name}' in {place} is damaged: {error}"
             raise OperatorError(message, remedy="install Windlass again") from error
-        assert sample is not None, f"names() saw a manifest in {place}"
-        return SampleRelease(
-            name=name,
-            version=Version.parse(sample.manifest.version),
-            digest=digest_entries(entries),
-            source="builtin",
-            summary=sample.manifest.description,
-            load=partial(_given, sample),
-        )
+
+
+def read_release(folder: Path, *, name: str, source: str) -> SampleRelease:
+    """The sample in a folder, as a release.
+
+    Raises:
+        AuthorError: there is none, or it is broken.
+    """
+    entries = read_folder(folder) if folder.is_dir() else []
+    sample = read_sample(entries, shown_as=name)
+    if sample is None:
+        raise _unknown(name, f"no sample: {folder} has no sample.yml", "name a folder that has one")
+    return SampleRelease(
+        name=name,
+        version=Version.parse(sample.manifest.version),
+        digest=digest_entries(entries),
+        source=source,
+        summary=sample.manifest.description,
+        load=partial(_given, sample),
+    )
 
 
 def _given(sample: Sample) -> Sample:

@@ -2,10 +2,44 @@
 
 from __future__ import annotations
 
-from windlass_registry.samples.releases import BuiltinSamples, SampleSource
+from pathlib import Path
+
+from windlass_registry.samples.releases import (
+    BuiltinSamples,
+    SampleRelease,
+    SampleSource,
+    find_sample,
+    read_release,
+)
 from windlass_runner.commands.invocation import Invocation
 
 
 def sample_sources(invocation: Invocation) -> tuple[SampleSource, ...]:
     """All sources, in the order to ask."""
     return (BuiltinSamples.installed(),)
+
+
+def is_folder(asked: str) -> bool:
+    """Whether a folder of this machine is named, as the author of a sample does."""
+    return asked.startswith(("./", "../", "/")) or asked in (".", "..")
+
+
+def look_up_sample(asked: str, invocation: Invocation) -> SampleRelease:
+    """The release that `name`, `name@v1`, `namespace/name@v1` or `./folder` means."""
+    if is_folder(asked):
+        return read_release((invocation.folder / asked).resolve(), name=asked, source="folder")
+    return find_sample(asked, sample_sources(invocation))
+
+
+def release_of(sample: str, version: str, invocation: Invocation) -> SampleRelease:
+    """That very release of a sample subscribed to as `sample`. Raises AuthorError where it is gone."""
+    if is_folder(sample):
+        return look_up_sample(sample, invocation)
+    return look_up_sample(f"{sample.partition('@')[0]}@v{version}", invocation)
+
+
+def as_recorded(asked: str, release: SampleRelease, invocation: Invocation) -> str:
+    """What a subscription keeps: a range, so that updates have one, or the whole path of a folder."""
+    if is_folder(asked):
+        return str(Path(invocation.folder / asked).resolve())
+    return asked if "@" in asked else f"{release.name}@v{release.version.major}"

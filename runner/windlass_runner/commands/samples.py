@@ -29,12 +29,12 @@ def configure(parser: ArgumentParser) -> None:
 def execute(arguments: Namespace, invocation: Invocation) -> int:
     """A line for each sample, or one of them in full."""
     from windlass_registry.samples.releases import find_sample
-    from windlass_runner.commands.sample_sources import sample_sources
+    from windlass_runner.commands.sample_sources import look_up_sample, sample_sources
 
-    sources = sample_sources(invocation)
     if arguments.sample is not None:
-        _show(find_sample(arguments.sample, sources), invocation, as_json=arguments.json)
+        _show(look_up_sample(arguments.sample, invocation), invocation, as_json=arguments.json)
         return 0
+    sources = sample_sources(invocation)
     names = sorted({name for source in sources for name in source.names()})
     releases = [find_sample(name, sources) for name in names]
     subscribed = _subscribed(invocation)

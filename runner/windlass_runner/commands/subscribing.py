@@ -16,7 +16,7 @@ from windlass_registry.samples.changes import File, files_of
 from windlass_registry.samples.filling import as_text
 from windlass_registry.samples.manifest import Sample
 from windlass_registry.samples.parameters import Parameter
-from windlass_registry.samples.releases import SampleRelease, find_sample
+from windlass_registry.samples.releases import SampleRelease
 from windlass_registry.samples.subscriptions import (
     SUBSCRIPTIONS_PATH,
     Subscription,
@@ -30,13 +30,13 @@ from windlass_runner.commands.init import ignore_local_state
 from windlass_runner.commands.invocation import Invocation, is_terminal
 from windlass_runner.commands.locking import lock_repository
 from windlass_runner.commands.paint import Paint, tame
-from windlass_runner.commands.sample_sources import sample_sources
+from windlass_runner.commands.sample_sources import as_recorded, look_up_sample
 from windlass_runner.forges.git_program import GitProgram
 
 
 def subscribe(arguments: Namespace, invocation: Invocation) -> int:
     """Write the workflow, its files, the subscription and the lock. Overwrites nothing."""
-    release = find_sample(arguments.sample, sample_sources(invocation))
+    release = look_up_sample(arguments.sample, invocation)
     sample = release.load()
     name = arguments.name or sample.manifest.name
     _check_name(name)
@@ -53,7 +53,14 @@ def subscribe(arguments: Namespace, invocation: Invocation) -> int:
     _refuse_overwriting(root, files)
     accepted = _ask_agreement(release, sample, invocation, is_accepted=arguments.accept, root=root)
     subscription = record(
-        release, sample, values, files, asked=arguments.sample, name=name, folder=folder, accepted=accepted
+        release,
+        sample,
+        values,
+        files,
+        asked=as_recorded(arguments.sample, release, invocation),
+        name=name,
+        folder=folder,
+        accepted=accepted,
     )
     if not arguments.dry_run:
         if made:
@@ -77,11 +84,10 @@ def record(
     accepted: str,
 ) -> Subscription:
     """What is kept of a subscription."""
-    has_range = "@" in asked
     agreement = sample.manifest.agreement
     return Subscription(
         name=name,
-        sample=asked if has_range else f"{release.name}@v{release.version.major}",
+        sample=asked,
         version=str(release.version),
         digest=release.digest,
         source=release.source,

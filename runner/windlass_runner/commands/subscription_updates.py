@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import tempfile
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from windlass_registry.errors import AuthorError, OperatorError, UpstreamError
 from windlass_registry.lockfile import LOCK_PATH
 from windlass_registry.samples.changes import Change, File, Merge, Merged, files_of, upgrade
-from windlass_registry.samples.releases import SampleRelease, SampleSource, find_sample
+from windlass_registry.samples.releases import SampleRelease
 from windlass_registry.samples.subscriptions import (
     SUBSCRIPTIONS_PATH,
     Subscription,
@@ -24,7 +24,7 @@ from windlass_registry.samples.subscriptions import (
 from windlass_runner.commands.context import repository_root
 from windlass_runner.commands.invocation import Invocation
 from windlass_runner.commands.paint import Paint, tame
-from windlass_runner.commands.sample_sources import sample_sources
+from windlass_runner.commands.sample_sources import look_up_sample, release_of
 from windlass_runner.commands.subscribing import agreement_digest, ask_parameters, git, record, write_lock
 
 _MARK = b"<<<<<<< "
@@ -54,17 +54,16 @@ def update_subscriptions(arguments: Namespace, invocation: Invocation) -> int:
     wanted = _wanted(arguments.sample, known)
     if arguments.push and not arguments.branch:
         raise OperatorError("--push is for --branch", remedy="say both")
-    sources = sample_sources(invocation)
     code = 0
     for name in wanted:
-        release = find_sample(known[name].sample, sources)
+        release = look_up_sample(known[name].sample, invocation)
         if release.digest == known[name].digest:
             _say_current(arguments, invocation, known[name])
             continue
         if arguments.branch:
-            found = _on_a_branch(root, name, release, sources, arguments, invocation)
+            found = _on_a_branch(root, name, release, arguments, invocation)
         else:
-            found = _in_place(root, name, release, sources, arguments, invocation)
+            found = _in_place(root, name, release, arguments, invocation)
         _tell(arguments, invocation, found)
         code = 1 if found.conflicts else code
     return code
@@ -83,12 +82,11 @@ def _in_place(
     root: Path,
     name: str,
     release: SampleRelease,
-    sources: Sequence[SampleSource],
     arguments: Namespace,
     invocation: Invocation,
 ) -> Update:
     known = load_subscriptions(root)
-    found = _prepare(root, known[name], release, sources, arguments, invocation)
+    found = _prepare(root, known[name], release, arguments, invocation)
     if not arguments.dry_run:
         _apply(root, found, known)
     return found
@@ -98,7 +96,6 @@ def _prepare(
     root: Path,
     old: Subscription,
     release: SampleRelease,
-    sources: Sequence[SampleSource],
     arguments: Namespace,
     invocation: Invocation,
 ) -> Update:
@@ -112,7 +109,7 @@ def _prepare(
     values = ask_parameters(sample, arguments.parameters, invocation, kept=old.parameters)
     files = files_of(sample, values, name=old.name, folder=old.folder, shown_as=release.name)
     changes = upgrade(
-        base=_base(root, old, sources, invocation),
+        base=_base(root, old, invocation),
         ours={path: _content(root / path) for path in {*old.files, *files}},
         theirs=files,
         merge=_merge_with_git(invocation, old, release),
@@ -130,11 +127,9 @@ def _prepare(
     return Update(old=old, new=new, release=release, changes=changes)
 
 
-def _base(
-    root: Path, old: Subscription, sources: Sequence[SampleSource], invocation: Invocation
-) -> dict[str, bytes | None]:
+def _base(root: Path, old: Subscription, invocation: Invocation) -> dict[str, bytes | None]:
     """Each file as the old release wrote it: unedited here, made from that release, or in git's history."""
-    rendered = _rendered_again(old, sources)
+    rendered = _rendered_again(old, invocation)
     found: dict[str, bytes | None] = {}
     for path, name in old.files.items():
         here = _content(root / path)
@@ -147,13 +142,12 @@ def _base(
     return found
 
 
-def _rendered_again(old: Subscription, sources: Sequence[SampleSource]) -> dict[str, File]:
-    name = old.sample.partition("@")[0]
+def _rendered_again(old: Subscription, invocation: Invocation) -> dict[str, File]:
     try:
-        release = find_sample(f"{name}@v{old.version}", sources)
+        release = release_of(old.sample, old.version, invocation)
         if release.digest != old.digest:
             return {}
-        return files_of(release.load(), old.parameters, name=old.name, folder=old.folder, shown_as=name)
+        return files_of(release.load(), old.parameters, name=old.name, folder=old.folder, shown_as=old.sample)
     except (AuthorError, UpstreamError):
         return {}  # that release cannot be had any more: git's history may have the text
 
@@ -202,7 +196,6 @@ def _on_a_branch(
     root: Path,
     name: str,
     release: SampleRelease,
-    sources: Sequence[SampleSource],
     arguments: Namespace,
     invocation: Invocation,
 ) -> Update:
@@ -218,7 +211,7 @@ def _on_a_branch(
                 raise OperatorError(
                     f"the subscription '{name}' is not committed yet", remedy="commit it first"
                 )
-            found = _prepare(tree, known[name], release, sources, arguments, invocation)
+            found = _prepare(tree, known[name], release, arguments, invocation)
             if found.conflicts:
                 paths = ", ".join(change.path for change in found.conflicts)
                 raise OperatorError(
