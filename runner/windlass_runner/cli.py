@@ -39,6 +39,7 @@ GROUPS: Final[tuple[tuple[str, tuple[tuple[str, str], ...]], ...]] = (
             ("logs", "what the jobs of a run wrote, also live"),
             ("cancel", "stop a run"),
             ("approve", "let jobs that wait for an approval go on, or turn them away"),
+            ("deployments", "what was deployed where, and who let it"),
             ("delete", "remove runs, with their logs and artifacts"),
             ("rerun", "run a run again, or only what failed in it"),
             ("start", "start a workflow of a repository that the daemon watches"),

@@ -26,6 +26,7 @@ MARKS: Final = {
     "skipped": "→",
     "timed_out": "⧗",
     "neutral": "!",
+    "inactive": "○",
 }
 TINTS: Final = {
     "queued": "dim",
@@ -37,6 +38,7 @@ TINTS: Final = {
     "skipped": "dim",
     "timed_out": "red",
     "neutral": "yellow",
+    "inactive": "dim",
 }
 """The colour of each state word; also the names of rich's styles."""
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.records import AttemptRecord, JobRecord, RunRecord
+from windlass_runner.run.answers import gates_json
 
 
 def record_json(run: RunRecord) -> dict[str, Any]:
@@ -32,7 +33,11 @@ def run_json(ledger: Ledger, run_id: str) -> dict[str, Any]:
     attempts: dict[str, list[dict[str, Any]]] = {}
     for attempt in ledger.runs.attempts(run_id):
         attempts.setdefault(attempt.job_key, []).append(_attempt_json(attempt))
-    jobs = [{**job_json(job), "attempts": attempts.get(job.key, [])} for job in ledger.runs.jobs(run_id)]
+    gates = gates_json(ledger.gates.of_run(run_id))
+    jobs = [
+        {**job_json(job), "attempts": attempts.get(job.key, []), "gate": gates.get(job.key)}
+        for job in ledger.runs.jobs(run_id)
+    ]
     return {**record_json(ledger.runs.get(run_id)), "jobs": jobs}
 
 

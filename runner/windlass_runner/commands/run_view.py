@@ -27,6 +27,8 @@ class JobView:
     exit_code: int | None = None
     metrics: dict[str, list[float]] = field(default_factory=dict)
     last_line: str = ""
+    answers: list[str] = field(default_factory=list)
+    """What people said to its gate, as `approved by ada`."""
     record: JobRecord | None = None
     """As the ledger has it, from the last full reading: outputs, summary, annotations."""
 
@@ -95,7 +97,10 @@ class RunView:
     def _apply_to_run(self, event: EventRecord) -> None:
         match event.kind:
             case "run.started":
-                self.state = "running"
+                self.state, self.reason = "running", ""
+            case "run.waiting" | "run.goes_on":
+                self.state = event.data.get("state", self.state)
+                self.reason = event.data.get("reason", "")
             case "run.cancelling" | "run.cancel_requested":
                 self.is_cancelling = True
             case "run.ended":
@@ -118,7 +123,13 @@ class RunView:
             case "job.retrying":
                 job.state, job.reason = "queued", event.data.get("reason", "")
             case "job.waiting":
+                job.state = event.data.get("state", job.state)
                 job.reason = event.data.get("reason", "")
+            case "job.queued":
+                job.state, job.reason = "queued", ""
+            case "job.answered":
+                said = f": {event.data['comment']}" if event.data.get("comment") else ""
+                job.answers.append(f"{event.data.get('answer')} by {event.data.get('actor')}{said}")
             case "job.metrics":
                 self._add_points(job, event)
 

@@ -61,6 +61,7 @@ def _jobs(
 
 
 def _results(job: JobView, paint: Paint, shorten: Shorten) -> Iterator[str]:
+    yield from (tame(answer) for answer in job.answers)
     if job.record is None:
         return
     for name, value in job.record.metrics.items():

@@ -20,6 +20,10 @@ class Approvals:
         self._ledger = ledger
         self._clock = clock
 
+    def is_held(self, run: RunRecord) -> bool:
+        """Whether a run waits as a whole: nothing of it was begun. Of others a job waits at its gate."""
+        return run.state == "waiting" and run.id not in self._ledger.gates.waiting_runs()
+
     def hold(self, run_id: str, event: Event) -> None:
         """Let a new run wait."""
         reason = (
@@ -40,7 +44,7 @@ class Approvals:
         approved = []
         with self._ledger.transaction():
             for run in self._ledger.runs.of_commit(repository, sha):
-                if run.state == "waiting":
+                if self.is_held(run):
                     self._ledger.runs.record(
                         run.id,
                         run=RunUpdate(state="queued", reason=""),
@@ -56,7 +60,7 @@ class Approvals:
         is_closed = event.action == "closed"
         reason = "the pull request was closed" if is_closed else f"{event.sha[:12]} came after it"
         for run in self._ledger.runs.list(repository=event.repository, state="waiting", limit=_MOST_WAITING):
-            if run.sha != event.sha or is_closed:
+            if self.is_held(run) and (run.sha != event.sha or is_closed):
                 about = Event.from_json(json.loads(self._ledger.runs.event(run.id)))
                 if about.number == event.number:
                     self.end(run, reason=reason)

@@ -1,8 +1,8 @@
-"""Does what people ask for through the ledger: cancel, run again, start by hand.
+"""Does what people ask for through the ledger: cancel, run again, start by hand, answer to a gate.
 
 Payloads: `cancel` {run_id, reason?, force?: bool} · `rerun` {run_id, failed?: bool} · `start` {workflow,
-repository?, ref?, inputs?, actor?}. The answer is {run_id} or {error, exit_code}. Of several requests with
-the same `key` one makes a run.
+repository?, ref?, inputs?, actor?} · `answer` {run_id, jobs?, approve: bool, actor, comment?, via?}. The
+answer is {run_id} or {error, exit_code}. Of several requests with the same `key` one makes a run.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from windlass_runner.daemon.rerun import plan_rerun
 from windlass_runner.daemon.starting import Starting
 from windlass_runner.daemon.workflows import find_workflows, named
 from windlass_runner.forges.git import Git, default_branches
+from windlass_runner.ledger.gate_records import Answer
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.records import FINAL, Request
+from windlass_runner.run.answers import record_answer
 from windlass_runner.run.workspace import Mirror
 from windlass_runner.workflow.events import Event
 from windlass_runner.workflow.triggers import match
@@ -31,6 +33,8 @@ class Canceller(Protocol):
     """What is needed of `run.conductor.Conductor`."""
 
     def cancel(self, run_id: str, *, reason: str, force: bool = False) -> None: ...
+
+    def look_at_gates(self, run_id: str) -> None: ...
 
 
 class Requested:
@@ -79,19 +83,37 @@ class Requested:
         return None
 
     def _answer(self, request: Request) -> Mapping[str, Any]:
-        match_ = {"cancel": self._cancel, "rerun": self._rerun, "start": self._start}
+        match_ = {
+            "cancel": self._cancel,
+            "rerun": self._rerun,
+            "start": self._start,
+            "answer": self._answer_gate,
+        }
         self._journal.info("request.taken", kind=request.kind, id=request.id)
         return match_[request.kind](request.payload, request.payload.get("key") or f"request\n{request.id}")
 
     def _cancel(self, payload: Mapping[str, Any], _key: str) -> Mapping[str, Any]:
         run = self._ledger.runs.get(payload["run_id"])
         reason = payload.get("reason") or "cancelled by hand"
-        if run.state == "waiting":
+        if self._approvals.is_held(run):
             self._approvals.end(run, reason=reason)
         elif run.state not in FINAL:
             self._ledger.runs.request_cancel(run.id, at=self._clock())
             self._conductor.cancel(run.id, reason=reason, force=bool(payload.get("force")))
         return {"run_id": run.id, "state": self._ledger.runs.get(run.id).state}
+
+    def _answer_gate(self, payload: Mapping[str, Any], _key: str) -> Mapping[str, Any]:
+        run = self._ledger.runs.get(payload["run_id"])
+        answer = Answer(
+            actor=str(payload["actor"]),
+            is_approval=bool(payload["approve"]),
+            comment=str(payload.get("comment") or ""),
+            via=str(payload.get("via") or ""),
+            at=self._clock(),
+        )
+        jobs = record_answer(self._ledger, run, answer, names=payload.get("jobs") or ())
+        self._conductor.look_at_gates(run.id)
+        return {"run_id": run.id, "jobs": list(jobs)}
 
     def _rerun(self, payload: Mapping[str, Any], key: str) -> Mapping[str, Any]:
         old = self._ledger.runs.find(payload["run_id"])

@@ -50,11 +50,13 @@ class Starting:
 
     def take_up(self) -> int:
         """Let everything begin that has not ended, when the daemon starts; how many there are. What waits
-        for an approval waits on.
+        as a whole for an approval waits on.
 
         What ran goes first, so that it holds its concurrency group as it did.
         """
-        unfinished = [run for run in self._ledger.runs.unfinished() if run.state != "waiting"]
+        at_gates = self._ledger.gates.waiting_runs()
+        found = self._ledger.runs.unfinished()
+        unfinished = [run for run in found if run.state != "waiting" or run.id in at_gates]
         self.enter(run.id for run in sorted(unfinished, key=_ran_first))
         return len(unfinished)
 

@@ -136,6 +136,19 @@ class Section:
         value: str | None = self._typed(key, str, "text")
         return value
 
+    def texts(self, key: str) -> tuple[str, ...]:
+        """A list of texts that are not empty; a single one may stand alone."""
+        value = self.data.get(key)
+        if isinstance(value, list) and all(isinstance(item, str) and item for item in value):
+            self._asked.add(key)
+            return tuple(value)
+        if isinstance(value, list):
+            self._asked.add(key)
+            self.error(key, f"{self.label(key)} must be a list of texts")
+            return ()
+        text = self.text(key)
+        return () if text is None else (text,)
+
     def choice(self, key: str, known: Collection[str]) -> str | None:
         """One of some words."""
         word = self.text(key)
