@@ -51,17 +51,17 @@ class Requested:
         mirror_of: Callable[[str], Mirror],
         git: Git,
         approvals: Approvals,
+        is_leaving: Callable[[str], bool],
         clock: Callable[[], float],
     ) -> None:
+        """`is_leaving`: whether that run is being removed (`run.removal`)."""
         self._ledger = ledger
         self._conductor = conductor
-        is_leaving: Callable[[str], bool],
+        self._is_leaving = is_leaving
         self._starting = starting
         self._pushes = pushes
-        """`is_leaving`: whether that run is being removed (`run.removal`)."""
         self._repositories = repositories
         self._mirror_of = mirror_of
-        self._is_leaving = is_leaving
         self._git = git
         self._approvals = approvals
         self._clock = clock
@@ -134,6 +134,8 @@ class Requested:
             run_id = self._ledger.runs.create(rerun.run, at=self._clock(), key=key, report=True)
             if run_id is not None and rerun.kept:
                 self._ledger.runs.record(run_id, jobs=rerun.kept, at=self._clock())
+            if self._is_leaving(old.id):  # asked now: who removes it asks for runs of it after that
+                raise OperatorError(f"run {old.id} is being removed", remedy="push again")
         return self._begun(run_id, key)
 
     def _start(self, payload: Mapping[str, Any], key: str) -> Mapping[str, Any]:
@@ -156,8 +158,6 @@ class Requested:
         )
         reason = match(found.workflow, event).reason if found.workflow is not None else ""
         source = Source(mirror=mirror, objects=mirror.path)
-            if self._is_leaving(old.id):  # asked now: who removes it asks for runs of it after that
-                raise OperatorError(f"run {old.id} is being removed", remedy="push again")
         draft = self._pushes.draft(found, event, reason=reason, source=source)
         if draft.problems:
             raise AuthorError(*draft.problems)
