@@ -111,6 +111,15 @@ def read_folder(
     return entries
 
 
+def checked_entries(
+    entries: Iterable[Entry], *, shown_as: str, limits: ArchiveLimits = ArchiveLimits()
+) -> list[Entry]:
+    """Entries from elsewhere in canonical order. Raises as `digest_folder`, naming `shown_as`."""
+    found = sorted(entries, key=_order)
+    _check(found, limits=limits, where=shown_as)
+    return found
+
+
 def write_entries(entries: Iterable[Entry], target: Path) -> None:
     """Write checked entries into a new or empty folder, each file flushed to disk."""
     target.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ from functools import partial
 from threading import Lock as Mutex
 from typing import Protocol
 
+from windlass_registry.errors import WindlassError
 from windlass_registry.sources.packages import Package
 from windlass_registry.versions import Version
 
@@ -27,6 +28,8 @@ class Release:
     """The package's identity: of its canonical archive."""
     source: str
     """Where it comes from: `builtin`, or the name of a registry."""
+    kind: str = "action"
+    """`action`, or `sample`: a workflow to take over, which no job can use."""
     uses: tuple[str, ...] = ()
     """What it uses in turn. Its manifest has to say the same once it is here."""
     published: datetime | None = None
@@ -42,7 +45,7 @@ class Release:
     load: Callable[[], Package] = field(compare=False, repr=False)
     """Brings the package to this machine, compares it with `digest`, and gives it. Any thread may call it.
 
-    Raises AuthorError (it is not what a package may be), OperatorError (no room, another digest) or
+    Raises WrongPackage, AuthorError (it is not what a package may be), OperatorError (no room) or
     UpstreamError (its server does not answer).
     """
 
@@ -50,6 +53,15 @@ class Release:
     def is_yanked(self) -> bool:
         """Whether its publisher took it back: ranges pass it over."""
         return self.yanked is not None
+
+
+class WrongPackage(WindlassError):
+    """What was fetched is not what was promised: other bytes, or another manifest. Nothing of it was kept.
+
+    A `Release.load` raises it; whoever resolves makes a failed check of it, at the `uses`.
+    """
+
+    exit_code = 2
 
 
 class Source(Protocol):

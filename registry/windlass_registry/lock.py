@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from windlass_registry.choosing import HeldBack
 from windlass_registry.manifest import ActionManifest
 
 
@@ -16,10 +17,12 @@ class ResolvedAction:
     uses: str
     name: str
     version: str | None
-    """None for a folder of the repository: its commit is its version."""
+    """None for a folder of the repository (its commit is its version) and for a git source."""
+    commit: str | None = None
+    """The commit of a git source."""
     digest: str
     source: str
-    """Where it came from: `builtin`, `local`."""
+    """Where it came from: `builtin`, `local`, the name of a registry, `git+` and an address."""
     folder: Path
     """Where it lies on this machine; read-only for everyone."""
     manifest: ActionManifest
@@ -30,16 +33,38 @@ class Pin:
     """One entry of a lock file."""
 
     name: str
-    version: str | None
+    version: str | None = None
+    commit: str | None = None
+    """For a git source: the commit that its ref meant."""
     digest: str
     source: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ImagePin:
+    """Which image a name means: by its registry's digest, or, where no registry has it, by its local id."""
+
+    digest: str | None = None
+    """`name@sha256:…`: the same on every machine."""
+    local_id: str | None = None
+    """`sha256:…`: only on machines that have this very image."""
+
+    @property
+    def reference(self) -> str:
+        """What an engine is asked for."""
+        return self.digest or self.local_id or ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LockFile:
-    """What `.windlass/lock.yaml` pins, by `uses` text."""
+    """What `.windlass/lock.yaml` pins: actions by `uses` text, images by name, data by reference."""
 
     pins: Mapping[str, Pin] = field(default_factory=dict)
+    images: Mapping[str, ImagePin] = field(default_factory=dict)
+    datasets: Mapping[str, str] = field(default_factory=dict)
+    """Versions by reference. Kept as they were read: nothing here can look them up yet."""
+    models: Mapping[str, str] = field(default_factory=dict)
+    """As `datasets`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,16 +73,22 @@ class Lock:
 
     actions: Mapping[str, ResolvedAction] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
-    """Yanked releases that a pin or an exact version still chose."""
+    """Yanked and deprecated releases that were still chosen."""
     unpinned: tuple[str, ...] = ()
     """`uses` texts that the lock given to `resolve` did not pin, though a lock was given."""
+    held_back: Mapping[str, tuple[HeldBack, ...]] = field(default_factory=dict)
+    """Newer releases that are too young, by `uses` text, newest first."""
 
     def pins(self) -> LockFile:
         """What a lock file keeps of this: everything but the repository's own folders."""
         return LockFile(
             pins={
                 uses: Pin(
-                    name=action.name, version=action.version, digest=action.digest, source=action.source
+                    name=action.name,
+                    version=action.version,
+                    commit=action.commit,
+                    digest=action.digest,
+                    source=action.source,
                 )
                 for uses, action in self.actions.items()
                 if action.source != "local"

@@ -24,6 +24,8 @@ _GIT_URL = re.compile(r"git\+(?:https?|ssh|file)://\S+")
 _COMMIT = re.compile(r"[0-9a-f]{40}\Z")
 _LONGEST = 1024
 
+GITHUB: Final = "https://github.com/"
+"""Where `github.com/owner/repo` lies."""
 COPY_IT: Final = "copy the action into a folder of this repository and write './folder'"
 _CHOOSE_AN_IMAGE: Final = "leave it out: choose an 'image' that has it"
 INSTEAD: Final[Mapping[str, str]] = {
@@ -83,6 +85,17 @@ class GitRef:
     path: str = ""
     ref: str
 
+    @property
+    def name(self) -> str:
+        """What the action is called: where it lies, without its ref."""
+        where = self.url.removeprefix("https://") if self.url.startswith(GITHUB) else f"git+{self.url}"
+        return f"{where}/{self.path}" if self.path else where
+
+    @property
+    def source(self) -> str:
+        """The repository, as a lock names it."""
+        return f"git+{self.url}"
+
 
 ActionRef = RegistryRef | LocalRef | GitRef
 
@@ -107,6 +120,27 @@ def parse_uses(text: str) -> ActionRef:
             f"'{text}' lies outside the repository", remedy="write './path' for a folder of the repository"
         )
     return _parse_registry(text)
+
+
+def as_inside_git(text: str, around: GitRef) -> str:
+    """What a `uses` means inside an action from a git repository, written out.
+
+    There `owner/repo[/path]@ref` is GitHub's spelling, and `$/path` is a folder of the same repository at the
+    same commit. All else means what it means everywhere.
+    """
+    if text.startswith("$/"):
+        inside = "/".join(part for part in (around.url.removeprefix(GITHUB), text[2:]) if part)
+        if around.url.startswith(GITHUB):
+            return f"github.com/{inside}@{around.ref}"
+        return f"git+{around.url}{'' if around.url.endswith('.git') else '.git'}/{text[2:]}@{around.ref}"
+    first, slash, _ = text.partition("/")
+    is_githubs = slash and _NAME.match(first) and not _HOST.match(first) and "@" in text
+    return f"github.com/{text}" if is_githubs else text
+
+
+def known_on_github(ref: RegistryRef) -> str:
+    """The remedy for a name with a namespace that no registry has: it is often GitHub's."""
+    return f"for GitHub's own write 'github.com/{ref.full_name}@{ref.version}', or {COPY_IT}"
 
 
 def _refuse_impossible(text: str) -> None:
@@ -145,7 +179,7 @@ def _parse_git(text: str) -> GitRef:
         repository, _, path = rest.partition("/")
         if not _NAME.match(owner) or not _NAME.match(repository):
             raise RefError(f"'{text}' names no repository", remedy="write 'github.com/owner/repository@ref'")
-        return GitRef(url=f"https://github.com/{owner}/{repository}", path=_local_path("/" + path), ref=ref)
+        return GitRef(url=f"{GITHUB}{owner}/{repository}", path=_local_path("/" + path), ref=ref)
     if not _GIT_URL.match(body):
         raise RefError(f"'{text}' is no git address", remedy="write 'git+https://host/repository.git@ref'")
     url, inside, path = body.removeprefix("git+").partition(".git/")

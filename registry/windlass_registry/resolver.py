@@ -1,33 +1,29 @@
-"""From `uses` texts to the packages they mean: pure, but for the callables that it is given."""
+"""From `uses` texts to the packages they mean.
+
+First the closure is settled from what is known of releases without fetching them: what each text means, what
+those use in turn, circles, depth. Then what was chosen is fetched, several at a time, and compared.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Final
 
 from windlass_registry.catalog import Catalog
-from windlass_registry.documents import did_you_mean
+from windlass_registry.choosing import HeldBack, Rules
 from windlass_registry.errors import AuthorError, Problem, WindlassError
-from windlass_registry.index import Release
+from windlass_registry.index import WrongPackage
 from windlass_registry.lock import Lock, LockFile, Pin, ResolvedAction
-from windlass_registry.refs import (
-    COPY_IT,
-    INSTEAD,
-    ActionRef,
-    GitRef,
-    LocalRef,
-    RefError,
-    RegistryRef,
-    parse_uses,
-)
-from windlass_registry.versions import Digest, VersionRange
-
-LoadLocal = Callable[[LocalRef], ResolvedAction]
-"""Gives the folder's action. Raises RefError where there is none, AuthorError where it is broken."""
+from windlass_registry.meanings import LoadLocal, Meaning, Meanings
+from windlass_registry.refs import RefError
+from windlass_registry.sources.packages import Package
 
 DEEPEST: Final = 32
 """How many composite actions may use each other in a row."""
+_AT_ONCE: Final = 8
+"""How many packages are fetched side by side."""
 
 
 class ResolutionError(WindlassError):
@@ -44,198 +40,212 @@ class ResolutionError(WindlassError):
         """All that went wrong in the same call, this one first."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetching:
+    """How far the fetching of packages is. `name` is the one that just came; '' before the first."""
+
+    done: int
+    total: int
+    name: str = ""
+
+
 def resolve(
-    uses: Iterable[str], *, catalog: Catalog, lock: Lock | LockFile | None = None, local: LoadLocal
+    uses: Iterable[str],
+    *,
+    catalog: Catalog,
+    lock: Lock | LockFile | None = None,
+    local: LoadLocal,
+    rules: Rules | None = None,
+    on_fetch: Callable[[Fetching], None] = lambda _fetching: None,
 ) -> Lock:
     """What each text means, and what those actions use in turn, to the end.
 
-    A text that `lock` pins gets what is pinned, or nothing; any other the newest release that it allows.
+    A text that `lock` pins gets what is pinned, or nothing; any other the newest release that it allows. What
+    is pinned and lies in one of the catalog's stores needs no network.
 
     Raises:
         ResolutionError: for the first text that failed; `.errors` has one for each.
         AuthorError: manifests of local actions are broken; all their problems, before anything else.
+        UpstreamError, OperatorError: something cannot be asked or fetched now.
     """
     pins = lock.pins() if isinstance(lock, Lock) else lock
-    resolver = _Resolver(catalog=catalog, pins=pins, local=local)
-    failed: list[ResolutionError] = []
-    broken: list[Problem] = []
-    for text in dict.fromkeys(uses):
+    meanings = Meanings(catalog=catalog, pins=pins, local=local, rules=rules or Rules())
+    wanted = tuple(dict.fromkeys(uses))
+    closure = _Closure(wanted, _expanded(wanted, meanings))
+    packages = closure.fetch(on_fetch)
+    return Lock(
+        actions={uses: _resolved(closure.found[uses], packages[uses]) for uses in sorted(packages)},
+        warnings=tuple(dict.fromkeys(each for one in closure.found.values() for each in one.warnings)),
+        unpinned=tuple(sorted(uses for uses, one in closure.found.items() if one.is_unpinned)),
+        held_back={uses: one.held_back for uses, one in closure.found.items() if one.held_back},
+    )
+
+
+Outcome = Meaning | RefError | AuthorError
+
+
+def _expanded(wanted: Sequence[str], meanings: Meanings) -> Mapping[str, Outcome]:
+    """What every text of the closure means, or why it means nothing: level by level, the questions of a
+    level side by side."""
+    outcomes: dict[str, Outcome] = {}
+    level: Sequence[str] = wanted
+    for _ in range(DEEPEST + 1):
+        level = [uses for uses in dict.fromkeys(level) if uses not in outcomes]
+        if not level:
+            break
+        outcomes.update(zip(level, _looked_up(level, meanings), strict=True))
+        found = (outcomes[uses] for uses in level)
+        level = [inner for one in found if isinstance(one, Meaning) for inner in one.inner]
+    return outcomes
+
+
+def _looked_up(level: Sequence[str], meanings: Meanings) -> Iterable[Outcome]:
+    def outcome(uses: str) -> Outcome:
         try:
-            resolver.visit(text, ())
-        except RefError as error:
-            failed.append(ResolutionError(text, error.message, remedy=error.remedy))
-        except AuthorError as error:
-            broken.extend(error.problems)
-    if broken:
-        raise AuthorError(*dict.fromkeys(broken))
-    if failed:
-        failed[0].errors = tuple(failed)
-        raise failed[0]
-    return resolver.lock()
+            return meanings.of(uses)
+        except (RefError, AuthorError) as error:
+            return error
+
+    if sum(meanings.is_far(uses) for uses in level) < 2:
+        return [outcome(uses) for uses in level]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(pool.map(outcome, level))
 
 
-class _Resolver:
-    """One call of `resolve`. Failures are RefErrors until the workflow's own text is added."""
+class _Closure:
+    """All that the wanted texts lead to: checked when it is made, fetched when that is asked for."""
 
-    def __init__(self, *, catalog: Catalog, pins: LockFile | None, local: LoadLocal) -> None:
-        self._catalog = catalog
-        self._pins = pins
-        self._local = local
-        self._found: dict[str, ResolvedAction] = {}
+    def __init__(self, wanted: Sequence[str], outcomes: Mapping[str, Outcome]) -> None:
+        self._wanted = wanted
+        self._outcomes = outcomes
         self._done: set[tuple[str, str, str]] = set()
-        self._warnings: list[str] = []
-        self._unpinned: list[str] = []
+        self.found = {uses: one for uses, one in outcomes.items() if isinstance(one, Meaning)}
+        self._for_each(lambda uses: self._visit(uses, ()))
 
-    def lock(self) -> Lock:
-        return Lock(
-            actions=dict(sorted(self._found.items())),
-            warnings=tuple(dict.fromkeys(self._warnings)),
-            unpinned=tuple(sorted(self._unpinned)),
-        )
+    def fetch(self, on_fetch: Callable[[Fetching], None]) -> dict[str, Package]:
+        """The packages by text, compared with what was said of them. Raises as `resolve` does."""
+        packages: dict[str, Package] = {}
+        failed: dict[str, RefError] = {}
+        for uses, outcome in _fetched(self.found.values(), on_fetch):
+            if isinstance(outcome, RefError):
+                failed[uses] = outcome
+            else:
+                packages[uses] = outcome
+        if failed:
+            self._outcomes = {**self._outcomes, **failed}
+            self._done.clear()
+            self._for_each(lambda uses: self._visit(uses, ()))
+        return packages
 
-    def visit(self, uses: str, above: tuple[ResolvedAction, ...]) -> None:
-        """Find `uses` and all that it uses. `above` are the composite actions that led here."""
-        try:
-            action = self._find(uses)
-        except RefError as error:
-            raise _with_path(error, above) from error
-        key = _identity(action)
-        if key in {_identity(each) for each in above}:
+    def _for_each(self, visit: Callable[[str], None]) -> None:
+        failed: list[ResolutionError] = []
+        broken: list[Problem] = []
+        for text in self._wanted:
+            try:
+                visit(text)
+            except RefError as error:
+                failed.append(ResolutionError(text, error.message, remedy=error.remedy))
+            except AuthorError as error:
+                broken.extend(error.problems)
+        if broken:
+            raise AuthorError(*dict.fromkeys(broken))
+        if failed:
+            failed[0].errors = tuple(failed)
+            raise failed[0]
+
+    def _visit(self, uses: str, above: tuple[Meaning, ...]) -> None:
+        """Raise what is wrong with a text or below it. `above` are the actions that led here."""
+        if len(above) > DEEPEST:
+            raise RefError(f"more than {DEEPEST} actions use each other in a row")
+        found = self._outcomes[uses]
+        if isinstance(found, RefError):
+            raise _with_path(found, above) from found
+        if isinstance(found, AuthorError):
+            raise found
+        if found.identity in {each.identity for each in above}:
             loop = " → ".join([*(each.uses for each in above), uses])
             raise RefError(
                 f"actions use each other in a circle: {loop}", remedy="take one of these steps out"
             )
-        if key in self._done:
+        if found.identity in self._done:
             return
-        if len(above) >= DEEPEST:
-            raise RefError(f"more than {DEEPEST} actions use each other in a row")
-        for inner in action.manifest.uses():
-            self.visit(inner, (*above, action))
-        self._done.add(key)
-
-    def _find(self, uses: str) -> ResolvedAction:
-        if uses not in self._found:
-            self._found[uses] = self._look_up(uses, parse_uses(uses))
-        return self._found[uses]
-
-    def _look_up(self, uses: str, ref: ActionRef) -> ResolvedAction:
-        match ref:
-            case LocalRef():
-                return replace(self._local(ref), uses=uses)
-            case GitRef():
-                raise RefError(
-                    f"'{uses}': actions from a git repository are not supported yet",
-                    remedy=COPY_IT,
-                )
-            case RegistryRef():
-                return _resolved(uses, self._release(uses, ref))
-
-    def _release(self, uses: str, ref: RegistryRef) -> Release:
-        sources = self._catalog.sources(ref)
-        if ref.host is not None and not sources:
-            raise RefError(
-                f"'{uses}': the settings name no registry '{ref.host}'", remedy="add it, or " + COPY_IT
-            )
-        releases = next(filter(None, (source.releases(ref.full_name) for source in sources)), ())
-        if not releases:
-            raise self._unknown(uses, ref)
-        pin = None if self._pins is None else self._pins.pins.get(uses)
-        if self._pins is not None and pin is None:
-            self._unpinned.append(uses)
-        chosen = _choose(ref, releases) if pin is None else _pinned(uses, ref, pin, releases)
-        if chosen.is_yanked:
-            self._warnings.append(f"{chosen.name} {chosen.version} was yanked by its publisher")
-        return chosen
-
-    def _unknown(self, uses: str, ref: RegistryRef) -> RefError:
-        instead = INSTEAD.get(ref.full_name)
-        if instead is None:
-            names = sorted({name for source in self._catalog.sources(ref) for name in source.names()})
-            close = did_you_mean(ref.full_name, names)
-            instead = close
-            if close is not None and close.startswith("did you mean"):
-                name = close.removeprefix("did you mean '").removesuffix("'?")
-                instead = f"did you mean '{name}@{ref.version}'?"
-            elif ref.namespace is not None:
-                instead = COPY_IT
-        return RefError(f"unknown action '{uses}'", remedy=instead)
+        for inner in found.inner:
+            self._visit(inner, (*above, found))
+        self._done.add(found.identity)
 
 
-def _with_path(error: RefError, above: tuple[ResolvedAction, ...]) -> RefError:
+def _with_path(error: RefError, above: tuple[Meaning, ...]) -> RefError:
     if not above:
         return error
     path = " → ".join(each.uses for each in above)
     return RefError(f"{error.message} (used by {path})", remedy=error.remedy)
 
 
-def _identity(action: ResolvedAction) -> tuple[str, str, str]:
-    return (action.source, action.name, action.digest)
+def _fetched(
+    found: Iterable[Meaning], on_fetch: Callable[[Fetching], None]
+) -> list[tuple[str, Package | RefError]]:
+    """Every package once, however many texts mean it: those that are here first, the others side by side."""
+    by_identity: dict[tuple[str, str, str], list[Meaning]] = {}
+    for one in found:
+        by_identity.setdefault(one.identity, []).append(one)
+    groups = sorted(by_identity.values(), key=lambda group: not group[0].is_here)
+    near = [group for group in groups if group[0].is_here]
+    far = groups[len(near) :]
+    outcomes = [_loaded(group[0]) for group in near]
+    if far:
+        on_fetch(Fetching(done=0, total=len(far)))
+        with ThreadPoolExecutor(min(_AT_ONCE, len(far))) as pool:
+            for done, outcome in enumerate(pool.map(_loaded, (group[0] for group in far)), start=1):
+                outcomes.append(outcome)
+                on_fetch(Fetching(done=done, total=len(far), name=far[done - 1][0].name))
+    return [(each.uses, outcome) for group, outcome in zip(groups, outcomes, strict=True) for each in group]
 
 
-def _choose(ref: RegistryRef, releases: Sequence[Release]) -> Release:
-    match ref.version:
-        case Digest(text=digest):
-            found = [release for release in releases if release.digest == digest]
-        case VersionRange(is_exact=True) as exact:
-            found = [release for release in releases if exact.contains(release.version)]
-        case VersionRange() as allowed:
-            found = [r for r in releases if not r.is_yanked and allowed.contains(r.version)]
-    if found:
-        return found[0]
-    raise RefError(
-        f"no release of '{ref.full_name}' matches '{ref.version}'", remedy="there are: " + _listed(releases)
-    )
-
-
-def _listed(releases: Sequence[Release]) -> str:
-    words = [
-        f"{release.version} (yanked)" if release.is_yanked else str(release.version) for release in releases
-    ]
-    return ", ".join(words[:10]) + (f" and {len(words) - 10} more" if len(words) > 10 else "")
-
-
-def _pinned(uses: str, ref: RegistryRef, pin: Pin, releases: Sequence[Release]) -> Release:
-    remedy = "run 'windlass lock --upgrade' to lock what is there now"
-    if pin.name != ref.full_name:
-        raise RefError(f"the lock pins '{uses}' to '{pin.name}', another action", remedy=remedy)
-    for release in releases:
-        if release.digest == pin.digest and str(release.version) == pin.version:
-            return _matching(uses, ref, release, remedy)
-    same = [release for release in releases if str(release.version) == pin.version]
-    if same:
-        raise RefError(
-            f"{pin.name} {pin.version} is not what the lock pins: "
-            f"it has {same[0].digest}, the lock {pin.digest}",
-            remedy=remedy,
+def _loaded(meaning: Meaning) -> Package | RefError:
+    """The package, compared with its digest and with the facts that the closure was settled from."""
+    try:
+        package = meaning.load()
+    except WrongPackage as error:
+        return RefError(f"{meaning.title} is not what its publisher signed: {error}", remedy=_REPORT)
+    if package.digest != meaning.digest:
+        message = f"{meaning.title} is not what was asked for: it has {package.digest}, not {meaning.digest}"
+        return RefError(message, remedy=_REPORT)
+    if set(package.manifest.uses()) != set(meaning.inner):
+        uses = ", ".join(package.manifest.uses()) or "nothing"
+        signed = ", ".join(meaning.inner) or "nothing"
+        return RefError(
+            f"{meaning.title} uses other actions than its publisher signed: {uses}; signed: {signed}",
+            remedy=_REPORT,
         )
-    raise RefError(
-        f"the lock pins '{uses}' to {pin.version}, which is not here; there are: {_listed(releases)}",
-        remedy=remedy,
-    )
+    return package
 
 
-def _matching(uses: str, ref: RegistryRef, release: Release, remedy: str) -> Release:
-    match ref.version:
-        case Digest(text=digest):
-            is_allowed = release.digest == digest
-        case VersionRange() as allowed:
-            is_allowed = allowed.contains(release.version)
-    if not is_allowed:
-        raise RefError(f"the lock pins '{uses}' to {release.version}, which is outside it", remedy=remedy)
-    return release
+_REPORT: Final = "do not run it: tell its publisher, and whoever runs the registry"
 
 
-def _resolved(uses: str, release: Release) -> ResolvedAction:
-    package = release.load()
+def _resolved(meaning: Meaning, package: Package) -> ResolvedAction:
     return ResolvedAction(
-        uses=uses,
-        name=release.name,
-        version=str(release.version),
-        digest=release.digest,
-        source=release.source,
+        uses=meaning.uses,
+        name=meaning.name,
+        version=meaning.version,
+        commit=meaning.commit,
+        digest=meaning.digest,
+        source=meaning.source,
         folder=package.folder,
         manifest=package.manifest,
     )
 
 
-__all__ = ["DEEPEST", "LoadLocal", "Lock", "LockFile", "Pin", "ResolutionError", "ResolvedAction", "resolve"]
+__all__ = [
+    "DEEPEST",
+    "Fetching",
+    "HeldBack",
+    "LoadLocal",
+    "Lock",
+    "LockFile",
+    "Pin",
+    "ResolutionError",
+    "ResolvedAction",
+    "Rules",
+    "resolve",
+]

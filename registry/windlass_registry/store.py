@@ -11,12 +11,20 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from windlass_registry.archive import Entry, digest_entries, digest_folder, read_folder, unpack, write_entries
+from windlass_registry.archive import (
+    Entry,
+    checked_entries,
+    digest_entries,
+    digest_folder,
+    read_archive,
+    read_folder,
+    write_entries,
+)
 from windlass_registry.errors import AuthorError, OperatorError
 from windlass_registry.versions import Digest, VersionError
 
@@ -41,12 +49,20 @@ class Store:
         self._put(digest, entries)
         return digest
 
+    def add_entries(self, entries: Iterable[Entry], *, shown_as: str) -> str:
+        """Put files that were read elsewhere into the store; gives their digest. Raises as `add_folder` does,
+        naming `shown_as`."""
+        found = checked_entries(entries, shown_as=shown_as)
+        digest = digest_entries(found)
+        self._put(digest, found)
+        return digest
+
     def add_archive(self, archive: bytes) -> str:
         """Unpack an archive into the store; gives its digest. Raises as `add_folder` does."""
-        with self._errors(), tempfile.TemporaryDirectory() as scratch:
-            folder = Path(scratch) / "package"
-            unpack(archive, folder)
-            return self.add_folder(folder)
+        entries = read_archive(archive)
+        digest = digest_entries(entries)
+        self._put(digest, entries)
+        return digest
 
     def has(self, digest: str) -> bool:
         """Whether the package is here."""

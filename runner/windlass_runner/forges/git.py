@@ -85,12 +85,14 @@ class Git:
         authorization: Callable[[str], str | None] = lambda _url: None,
         timeout_s: float = 60.0,
         network_timeout_s: float = 600.0,
+        file_limit_bytes: int | None = None,
     ) -> None:
         self._program = GitProgram(
             environment=environment,
             authorization=authorization,
             timeout_s=timeout_s,
             network_timeout_s=network_timeout_s,
+            file_limit_bytes=file_limit_bytes,
         )
 
     # -- repositories and refs ------------------------------------------------------------------
@@ -162,6 +164,16 @@ class Git:
             )
         except RefRejected:
             self._program.local(["update-ref", "-d", name], inside=repository)
+            return False
+        return True
+
+    def fetch_alone(self, repository: Path, url: str, what: str) -> bool:
+        """Bring one commit without those before it, by a full ref name or its own. False: it is not there."""
+        name = checked_ref(what) if "/" in what else checked_sha(what)
+        call = [*_FETCH[:-1], "--depth=1", "--", checked_address(url), f"+{name}:refs/windlass/alone"]
+        try:
+            self._program.network(call, url=url, inside=repository)
+        except RefRejected:
             return False
         return True
 

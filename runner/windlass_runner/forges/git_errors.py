@@ -63,6 +63,7 @@ _OPERATOR: Final = tuple(
             r"dubious ownership",
             "it belongs to another user: git config --global --add safe.directory PATH",
         ),
+        (r"died of signal 25|file too large", "the repository is too large: use a smaller one"),
         (r"no space left|disk quota exceeded", "free some disk space"),
         (
             r"not appear to be a git repository|not a git repository|repository '.*' not found"

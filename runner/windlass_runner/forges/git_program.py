@@ -35,6 +35,7 @@ _NO_PROGRAMS: Final = (
 _GIT: Final = ("git", *(part for setting in _NO_PROGRAMS for part in ("-c", setting)))
 _OPERATOR_PARTS: Final = ("GIT_SSH", "GIT_SSL_", "GIT_PROXY_", "GIT_CONFIG_")
 _ALONE: Final = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_COUNT": "0"}
+_BLOCK_BYTES: Final = 512
 _SHA: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 
 
@@ -42,8 +43,9 @@ class GitProgram:
     """Runs git with a safe environment. Holds no state; may be used from several threads.
 
     `environment` is the process's own (PATH, HOME, proxies); variables that would point git
-    elsewhere, as inside a hook, are left out. Every call may raise `OperatorError` (git missing,
-    no such repository, no access) and `network` also `UpstreamError`.
+    elsewhere, as inside a hook, are left out. `file_limit_bytes`: no file that it writes is larger.
+    Every call may raise `OperatorError` (git missing, no such repository, no access) and `network` also
+    `UpstreamError`.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class GitProgram:
         authorization: Callable[[str], str | None] = lambda _url: None,
         timeout_s: float = 60.0,
         network_timeout_s: float = 600.0,
+        file_limit_bytes: int | None = None,
     ) -> None:
         kept = {
             name: value
@@ -64,6 +67,7 @@ class GitProgram:
         self._authorization = authorization
         self._timeout_s = timeout_s
         self._network_timeout_s = network_timeout_s
+        self._start = _GIT if file_limit_bytes is None else (*_limited(file_limit_bytes), *_GIT)
 
     def local(
         self,
@@ -135,7 +139,7 @@ class GitProgram:
         limit_s = timeout_s if timeout_s is not None else self._timeout_s
         try:
             with subprocess.Popen(
-                [*_GIT, *arguments],
+                [*self._start, *arguments],
                 stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -164,6 +168,12 @@ def _communicate(
     except BaseException:
         os.killpg(process.pid, signal.SIGKILL)
         raise
+
+
+def _limited(file_bytes: int) -> tuple[str, ...]:
+    """What starts a program that can write no file larger than that (POSIX counts in blocks): a strange
+    repository cannot fill the disk."""
+    return ("/bin/sh", "-c", 'ulimit -f "$0" && exec "$@"', str(-(-file_bytes // _BLOCK_BYTES)))
 
 
 def checked_sha(sha: str) -> str:

@@ -34,7 +34,7 @@ def test_an_exact_version_gets_a_yanked_release_with_a_warning() -> None:
     among = catalog(release("train", "1.1.0", yanked="broken"))
     lock = resolve(["train@v1.1.0"], catalog=among, local=NO_FOLDERS)
     assert lock.actions["train@v1.1.0"].version == "1.1.0"
-    assert lock.warnings == ("train 1.1.0 was yanked by its publisher",)
+    assert lock.warnings == ("train 1.1.0 was yanked by its publisher: broken",)
 
 
 def test_a_digest_means_those_bytes() -> None:
@@ -104,15 +104,16 @@ def test_a_range_without_a_release_says_which_there_are() -> None:
     error = failure("train@v2", among=catalog(*releases))
     assert error.message == "no release of 'train' matches 'v2'"
     assert error.remedy == (
-        "there are: 1.11.0, 1.10.0, 1.9.0, 1.8.0, 1.7.0, 1.6.0, 1.5.0, 1.4.0, 1.3.0, 1.2.0 and 3 more"
+        "write 'train@v1'; there are: "
+        "1.11.0, 1.10.0, 1.9.0, 1.8.0, 1.7.0, 1.6.0, 1.5.0, 1.4.0, 1.3.0, 1.2.0 and 3 more"
     )
 
 
 @pytest.mark.parametrize(
     ("uses", "message"),
     [
-        ("github.com/acme/x@v1", "from a git repository are not supported yet"),
-        ("git+https://h/x.git@v1", "from a git repository are not supported yet"),
+        ("github.com/acme/x@v1", "from git repositories cannot be fetched here"),
+        ("git+https://h/x.git@v1", "from git repositories cannot be fetched here"),
         ("registry.example.org/acme/x@v1", "the settings name no registry"),
         ("./nothing", "no folder './nothing'"),
         ("x", "names no version"),

@@ -1,0 +1,269 @@
+"""What one `uses` text means: pinned, or chosen among the releases that there are. Used by `resolver`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from windlass_registry.catalog import Catalog
+from windlass_registry.choosing import HeldBack, Rules, choose, is_allowed, listed
+from windlass_registry.index import Release
+from windlass_registry.lock import LockFile, Pin, ResolvedAction
+from windlass_registry.refs import COPY_IT, GitRef, LocalRef, RefError, RegistryRef, parse_uses
+from windlass_registry.sources.git import in_repository
+from windlass_registry.sources.packages import Package
+
+LoadLocal = Callable[[LocalRef], ResolvedAction]
+"""Gives the folder's action. Raises RefError where there is none, AuthorError where it is broken."""
+
+_ANEW: Final = "run 'windlass lock --upgrade' to lock what is there now"
+_ASK_OWNER: Final = "use another, or ask whoever runs this daemon to allow it ([policy] in its settings)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meaning:
+    """The one package that a text means, perhaps not fetched yet."""
+
+    uses: str
+    name: str
+    version: str | None = None
+    commit: str | None = None
+    digest: str
+    source: str
+    inner: tuple[str, ...]
+    """What it uses in turn."""
+    load: Callable[[], Package]
+    is_here: bool
+    """Whether `load` needs no network."""
+    is_unpinned: bool = False
+    """There is a lock, and it does not have this text."""
+    warnings: tuple[str, ...] = ()
+    held_back: tuple[HeldBack, ...] = ()
+
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """What is the same for two texts that mean the same package."""
+        return (self.source, self.name, self.digest)
+
+    @property
+    def title(self) -> str:
+        """The package in a message."""
+        return f"{self.name} {self.version or self.commit or ''}".rstrip()
+
+
+class Meanings:
+    """Looks texts up, one at a time. Safe to use from several threads."""
+
+    def __init__(self, *, catalog: Catalog, pins: LockFile | None, local: LoadLocal, rules: Rules) -> None:
+        self._catalog = catalog
+        self._pins = pins
+        self._local = local
+        self._rules = rules
+
+    def is_far(self, uses: str) -> bool:
+        """Whether looking it up may take a network's time of its own."""
+        return uses.startswith(("github.com/", "git+")) and self._pin(uses) is None
+
+    def of(self, uses: str) -> Meaning:
+        """What the text means.
+
+        Raises:
+            RefError: nothing that may run.
+            AuthorError: the manifest of a local or git action is broken.
+            UpstreamError, OperatorError: it cannot be looked up now.
+        """
+        match parse_uses(uses):
+            case LocalRef() as ref:
+                return _local(uses, self._local(ref))
+            case GitRef() as ref:
+                return self._git(uses, ref, self._pin(uses))
+            case RegistryRef() as ref:
+                refused = self._rules.policy.refuses_namespace(ref)
+                if refused is not None:
+                    raise RefError(f"'{uses}': {refused}", remedy=_ASK_OWNER)
+                pin = self._pin(uses)
+                return self._chosen(uses, ref) if pin is None else self._pinned(uses, ref, pin)
+
+    def _pin(self, uses: str) -> Pin | None:
+        return None if self._pins is None else self._pins.pins.get(uses)
+
+    # -- registries -----------------------------------------------------------------------------
+
+    def _chosen(self, uses: str, ref: RegistryRef) -> Meaning:
+        choice = choose(ref, self._catalog.releases(ref), self._rules)
+        return self._released(
+            uses, choice.release, held_back=choice.held_back, is_unpinned=self._pins is not None
+        )
+
+    def _pinned(self, uses: str, ref: RegistryRef, pin: Pin) -> Meaning:
+        """What is pinned: from the store where it is there, else from its source by version and digest."""
+        if pin.name != ref.full_name:
+            raise RefError(f"the lock pins '{uses}' to '{pin.name}', another action", remedy=_ANEW)
+        known = self._catalog.known(ref)
+        release = _matching(uses, ref, pin, known)
+        if release is None and self._rules.policy.require_signatures:
+            release = _matching(uses, ref, pin, self._catalog.releases(ref))
+        stored = self._catalog.stored(pin.digest)
+        if stored is not None and not (release is None and self._rules.policy.require_signatures):
+            self._judge(uses, release)
+            return _of_store(uses, ref, pin, stored, warnings=_warnings(release))
+        if release is None:
+            everything = self._catalog.releases(ref)
+            release = _matching(uses, ref, pin, everything)
+            if release is None:
+                raise RefError(
+                    f"the lock pins '{uses}' to {pin.version}, which is not here; "
+                    f"there are: {listed(everything)}",
+                    remedy=_ANEW,
+                )
+        self._judge(uses, release)
+        return self._released(uses, release)
+
+    def _judge(self, uses: str, release: Release | None) -> None:
+        """Refuse a pinned release that the owner of the machine does not allow."""
+        if release is None:
+            return
+        refused = self._rules.policy.refuses_release(release)
+        if release.yanked is not None and self._rules.policy.yanked == "refuse":
+            refused = _yanked(release)
+        if refused is not None:
+            raise RefError(f"'{uses}' may not run here: {refused}", remedy=_ASK_OWNER)
+
+    def _released(
+        self,
+        uses: str,
+        release: Release,
+        *,
+        held_back: tuple[HeldBack, ...] = (),
+        is_unpinned: bool = False,
+    ) -> Meaning:
+        stored = None if release.source == "builtin" else self._catalog.stored(release.digest)
+        return Meaning(
+            uses=uses,
+            name=release.name,
+            version=str(release.version),
+            digest=release.digest,
+            source=release.source,
+            inner=release.uses,
+            load=release.load if stored is None else lambda: stored,
+            is_here=stored is not None or release.source == "builtin",
+            is_unpinned=is_unpinned,
+            warnings=_warnings(release),
+            held_back=held_back,
+        )
+
+    # -- git repositories -----------------------------------------------------------------------
+
+    def _git(self, uses: str, ref: GitRef, pin: Pin | None) -> Meaning:
+        policy = self._rules.policy
+        refused = policy.refuses_git(ref)
+        if policy.require_signatures and refused is None:
+            refused = (
+                "nobody signs actions in git repositories, and this runner's settings ask for signatures"
+            )
+        if refused is not None:
+            raise RefError(f"'{uses}': {refused}", remedy=_ASK_OWNER)
+        if pin is None:
+            return self._git_now(uses, ref)
+        if pin.name != ref.name or pin.source != ref.source or pin.commit is None:
+            raise RefError(f"the lock pins '{uses}' to '{pin.name}', another action", remedy=_ANEW)
+        stored = self._catalog.stored(pin.digest)
+        if stored is not None:
+            return _of_git(uses, ref, pin.commit, in_repository(stored, ref))
+        return self._git_now(uses, ref, pin)
+
+    def _git_now(self, uses: str, ref: GitRef, pin: Pin | None = None) -> Meaning:
+        if self._catalog.git is None:
+            raise RefError(f"'{uses}': actions from git repositories cannot be fetched here", remedy=COPY_IT)
+        found = self._catalog.git.fetch(ref, commit=None if pin is None else pin.commit)
+        if pin is not None and found.package.digest != pin.digest:
+            raise RefError(
+                f"'{uses}' is not what the lock pins: the commit {found.commit} has {found.package.digest}, "
+                f"the lock {pin.digest}",
+                remedy=_ANEW,
+            )
+        meaning = _of_git(uses, ref, found.commit, found.package)
+        return meaning if pin is not None or self._pins is None else _unpinned(meaning)
+
+
+def _local(uses: str, action: ResolvedAction) -> Meaning:
+    package = Package(manifest=action.manifest, digest=action.digest, folder=action.folder)
+    return Meaning(
+        uses=uses,
+        name=action.name,
+        version=action.version,
+        digest=action.digest,
+        source=action.source,
+        inner=action.manifest.uses(),
+        load=lambda: package,
+        is_here=True,
+    )
+
+
+def _of_git(uses: str, ref: GitRef, commit: str, package: Package) -> Meaning:
+    return Meaning(
+        uses=uses,
+        name=ref.name,
+        commit=commit,
+        digest=package.digest,
+        source=ref.source,
+        inner=package.manifest.uses(),
+        load=lambda: package,
+        is_here=True,
+    )
+
+
+def _unpinned(meaning: Meaning) -> Meaning:
+    return replace(meaning, is_unpinned=True)
+
+
+def _of_store(
+    uses: str, ref: RegistryRef, pin: Pin, package: Package, *, warnings: tuple[str, ...]
+) -> Meaning:
+    return Meaning(
+        uses=uses,
+        name=ref.full_name,
+        version=pin.version,
+        digest=pin.digest,
+        source=pin.source,
+        inner=package.manifest.uses(),
+        load=lambda: package,
+        is_here=True,
+        warnings=warnings,
+    )
+
+
+def _matching(uses: str, ref: RegistryRef, pin: Pin, releases: Sequence[Release]) -> Release | None:
+    """The release that is pinned; None where it is not among these.
+
+    Raises:
+        RefError: its version has other bytes, or lies outside what the text allows.
+    """
+    release = next((each for each in releases if str(each.version) == pin.version), None)
+    if release is None:
+        return None
+    if release.digest != pin.digest:
+        raise RefError(
+            f"{pin.name} {pin.version} is not what the lock pins: "
+            f"it has {release.digest}, the lock {pin.digest}",
+            remedy=_ANEW,
+        )
+    if not is_allowed(ref, release):
+        raise RefError(f"the lock pins '{uses}' to {release.version}, which is outside it", remedy=_ANEW)
+    return release
+
+
+def _warnings(release: Release | None) -> tuple[str, ...]:
+    found = []
+    if release is not None and release.yanked is not None:
+        found.append(_yanked(release))
+    if release is not None and release.deprecated is not None:
+        instead = f": use {release.deprecated}" if release.deprecated else ""
+        found.append(f"{release.name} {release.version} is deprecated by its publisher{instead}")
+    return tuple(found)
+
+
+def _yanked(release: Release) -> str:
+    why = f": {release.yanked}" if release.yanked else ""
+    return f"{release.name} {release.version} was yanked by its publisher{why}"
