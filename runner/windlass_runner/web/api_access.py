@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Final
 
 from windlass_registry.errors import WindlassError
+from windlass_registry.server.rates import Buckets
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.records import Scope, TokenRecord
 from windlass_runner.web.problems import HttpProblem
@@ -57,27 +58,21 @@ def _unauthorized(
 
 
 class RateLimit:
-    """A token bucket for each token: `at_once` calls, then `per_s` a second. For one event loop's thread."""
+    """`at_once` calls, then `per_s` a second, for each token. For one event loop's thread."""
 
     def __init__(
         self, clock: Callable[[], float], *, per_s: float = CALLS_PER_S, at_once: int = MOST_AT_ONCE
     ) -> None:
-        self._clock = clock
+        self._buckets = Buckets(clock, per_s=per_s, at_once=at_once)
         self._per_s = per_s
-        self._at_once = at_once
-        self._buckets: dict[str, tuple[float, float]] = {}
 
     def count(self, token: TokenRecord) -> None:
         """One more call. Raises `HttpProblem` (429, which says when to come again)."""
-        now = self._clock()
-        left, at = self._buckets.get(token.id, (float(self._at_once), now))
-        left = min(float(self._at_once), left + (now - at) * self._per_s)
-        if left < 1:
-            self._buckets[token.id] = (left, now)
+        wait_s = self._buckets.take(token.id)
+        if wait_s:
             raise HttpProblem(
                 HTTPStatus.TOO_MANY_REQUESTS,
                 f"the token '{token.name}' calls more than {self._per_s:g} times a second",
                 remedy="wait as long as Retry-After says; to follow a run use wait_s, or an event stream",
-                headers={"Retry-After": str(math.ceil((1 - left) / self._per_s))},
+                headers={"Retry-After": str(math.ceil(wait_s))},
             )
-        self._buckets[token.id] = (left - 1, now)

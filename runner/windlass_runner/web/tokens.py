@@ -1,23 +1,12 @@
-"""The text of a token, and what it may do. Pure but for the randomness; used by `api` and `windlass tokens`.
-
-A text is ``wl_ID_SECRET``: the id finds the record, the secret are 256 random bits. A digest without salt
-or stretching is enough for those: nobody guesses them, so nobody can be slowed down in guessing.
-"""
+"""What a token of the daemon's API may do. Pure but for the randomness; for `api` and `windlass tokens`."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import secrets
 from collections.abc import Sequence
-from typing import Final
 
+from windlass_registry.server import token_texts
+from windlass_registry.server.token_texts import id_in
 from windlass_runner.ledger.records import Scope, TokenRecord
-
-PREFIX: Final = "wl"
-_ID_BYTES: Final = 5
-_SECRET_BYTES: Final = 32
-_LONGEST: Final = 200
 
 
 def mint(
@@ -29,12 +18,11 @@ def mint(
     lifetime_s: float | None = None,
 ) -> tuple[TokenRecord, str]:
     """A new token and its text, which nothing can give again."""
-    id = secrets.token_hex(_ID_BYTES)
-    text = f"{PREFIX}_{id}_{secrets.token_urlsafe(_SECRET_BYTES)}"
+    id, text = token_texts.new_text()
     record = TokenRecord(
         id=id,
         name=name,
-        digest=_digest(text),
+        digest=token_texts.digest_of(text),
         scopes=tuple(dict.fromkeys(scopes)),
         repositories=tuple(dict.fromkeys(repositories)),
         created_at=at,
@@ -43,17 +31,9 @@ def mint(
     return record, text
 
 
-def id_in(text: str) -> str | None:
-    """The id that a text claims; None: it is no token at all."""
-    match text.split("_", 2):
-        case [prefix, id, secret] if prefix == PREFIX and id and secret and len(text) <= _LONGEST:
-            return id if id.isascii() and id.isalnum() else None
-    return None
-
-
 def is_text_of(token: TokenRecord, text: str) -> bool:
-    """Whether it is that token's text, told in a time that does not depend on how much of it is right."""
-    return hmac.compare_digest(token.digest, _digest(text))
+    """Whether it is that token's text."""
+    return token_texts.is_text_of(token.digest, text)
 
 
 def is_expired(token: TokenRecord, *, at: float) -> bool:
@@ -71,5 +51,4 @@ def sees(token: TokenRecord, repository: str) -> bool:
     return not token.repositories or repository in token.repositories
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode(errors="replace")).hexdigest()
+__all__ = ["allows", "id_in", "is_expired", "is_text_of", "mint", "sees"]
