@@ -29,6 +29,7 @@ GROUPS: Final[tuple[tuple[str, tuple[tuple[str, str], ...]], ...]] = (
             ("plan", "what would run, and why"),
             ("run", "run a workflow here and now, with live progress"),
             ("lock", "pin the actions that the workflows use"),
+            ("action", "begin an action of your own, and test its examples"),
         ),
     ),
     (
