@@ -56,6 +56,14 @@ GROUPS: Final[tuple[tuple[str, tuple[tuple[str, str], ...]], ...]] = (
         ),
     ),
     (
+        "Registry",
+        (
+            ("publish", "make a release of a folder, signed, for others to use"),
+            ("keys", "the keys that publish: make, change, take away"),
+            ("registry", "begin a registry, grant namespaces, choose whom to believe"),
+        ),
+    ),
+    (
         "This machine",
         (
             ("serve", "the daemon: watches repositories and runs their workflows"),

@@ -90,14 +90,17 @@ class RegistryFolder:
             )
         return HostedRoles(self.read)
 
+    def check(self, publication: Publication) -> None:
+        """See `Publishing`."""
+        state = self.roles()
+        self._check(publication, state, SearchIndex.load(self.read(INDEX), state))
+
     def accept(self, publication: Publication) -> None:
         """See `Publishing`."""
         with self._changing():
             state = self.roles()
             index = SearchIndex.load(self.read(INDEX), state)
-            checked = Checking(state, now=self._clock(), builtin=self._builtin, names=index.names()).check(
-                publication
-            )
+            checked = self._check(publication, state, index)
             self._write_files(publication, checked)
             versions = {**state.versions, **{name: version for name, (version, _) in checked.roles.items()}}
             self._commit_next(state, versions)
@@ -115,6 +118,10 @@ class RegistryFolder:
             self._commit_next(state, state.versions)
             self._write_index(HostedRoles(self.read), ())
             return True
+
+    def _check(self, publication: Publication, state: HostedRoles, index: SearchIndex) -> Checked:
+        checking = Checking(state, now=self._clock(), builtin=self._builtin, names=index.names())
+        return checking.check(publication)
 
     def _commit_next(self, state: HostedRoles, versions: Mapping[str, int]) -> None:
         newest = state.sign_newest(versions, keys=self.keys, now=self._clock(), lifetimes=self._lifetimes)

@@ -73,7 +73,7 @@ class RegistrySource:
 
     def releases(self, name: str) -> tuple[Release, ...]:
         """See `index.Source`."""
-        return tuple(self._release(facts) for facts in self.facts(name) if facts.kind == "action")
+        return tuple(self._release(facts) for facts in self.facts(name))
 
     def known(self, name: str) -> tuple[Release, ...]:
         """See `index.Source`: what was read in this process."""
@@ -82,7 +82,7 @@ class RegistrySource:
             client = self._client
             found = client.seen(namespace) if client is not None else None
             facts = self._facts_of(found, name) if found is not None else ()
-        return tuple(self._release(each) for each in facts if each.kind == "action")
+        return tuple(self._release(each) for each in facts)
 
     def facts(self, name: str) -> tuple[ReleaseFacts, ...]:
         """All that is signed of a package's releases, newest first: actions and samples alike.
@@ -95,9 +95,14 @@ class RegistrySource:
         with self._mutex:
             return self._facts_of(found, name) if found is not None else ()
 
-    def namespace(self, name: str) -> Namespace | None:
-        """All that is signed of a namespace, as new as the registry has it. Raises as `facts`."""
+    def namespace(self, name: str, *, is_fresh: bool = False) -> Namespace | None:
+        """All that is signed of a namespace, as new as the registry has it. Raises as `facts`.
+
+        `is_fresh`: asked for just now, for somebody who signs on top of it.
+        """
         with self._mutex:
+            if is_fresh:
+                self._asked_at = None
             return self._fresh_client().namespace(name)
 
     def statement(self, facts: ReleaseFacts) -> bytes:
@@ -153,6 +158,7 @@ class RegistrySource:
             version=facts.version,
             digest=facts.digest,
             source=self.registry.name,
+            kind=facts.kind,
             uses=facts.uses,
             published=facts.published,
             notes=facts.notes,

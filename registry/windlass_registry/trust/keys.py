@@ -26,7 +26,8 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
-from securesystemslib.signer import CryptoSigner, Key, SSlibKey
+from securesystemslib.signer import CryptoSigner, SSlibKey
+from securesystemslib.signer import Key as Key
 
 from windlass_registry.errors import OperatorError
 

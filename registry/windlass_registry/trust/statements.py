@@ -103,6 +103,14 @@ def read_statement(content: bytes, keys: Sequence[Key], *, threshold: int, shown
         raise OperatorError(f"the provenance of {shown} cannot be read: {error}") from error
 
 
+def signed_by(content: bytes) -> tuple[str, ...]:
+    """The ids of the keys that a statement says it is signed with; its signatures are not checked."""
+    try:
+        return tuple(str(each["keyid"]) for each in json.loads(content)["signatures"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ()
+
+
 def _provenance(statement: Mapping[str, Any]) -> Provenance:
     if statement["_type"] != _STATEMENT or statement["predicateType"] != PREDICATE:
         raise ValueError("it is of another kind")

@@ -1,0 +1,102 @@
+"""The registries that a command speaks of, and the folders of the user that belong to them.
+
+Imports nothing of TUF: a registry is read when one of its names is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from windlass_registry.catalog import Registry
+from windlass_registry.errors import OperatorError
+from windlass_registry.known_registries import KnownRegistries, KnownRegistry
+from windlass_registry.sources.registry import RegistryAddress, RegistrySource
+from windlass_registry.store import Store
+from windlass_runner.commands.invocation import Invocation
+
+if TYPE_CHECKING:
+    from windlass_registry.trust.keys import KeyRing
+
+
+def config_folder(environment: Mapping[str, str]) -> Path:
+    """The user's own settings of Windlass (https://specifications.freedesktop.org/basedir-spec/)."""
+    return _base(environment, "XDG_CONFIG_HOME", ".config") / "windlass"
+
+
+def cache_folder(environment: Mapping[str, str]) -> Path:
+    """What may be deleted at any time, and is fetched again."""
+    return _base(environment, "XDG_CACHE_HOME", ".cache") / "windlass"
+
+
+def known_registries(invocation: Invocation) -> KnownRegistries:
+    """The list of the user."""
+    return KnownRegistries(config_folder(invocation.environment))
+
+
+def key_ring(invocation: Invocation) -> KeyRing:
+    """The keys of the user."""
+    from windlass_registry.trust.keys import KeyRing
+
+    return KeyRing(config_folder(invocation.environment) / "keys")
+
+
+def open_source(registry: RegistryAddress, invocation: Invocation) -> RegistrySource:
+    """What reads one registry for this user."""
+    cache = cache_folder(invocation.environment)
+    return RegistrySource(
+        registry, store=Store(cache / "packages"), cache=cache / "registries", clock=utc_now
+    )
+
+
+def open_registries(invocation: Invocation) -> tuple[Registry, ...]:
+    """The registries of this user, for a catalog. Nothing is read of them yet."""
+    return tuple(
+        Registry(
+            name=each.registry.name,
+            source=open_source(each.registry, invocation),
+            namespaces=frozenset(each.namespaces) or None,
+        )
+        for each in known_registries(invocation).load()
+    )
+
+
+def chosen_registry(name: str | None, invocation: Invocation) -> KnownRegistry:
+    """The registry that is meant: by its name or address, or the only one.
+
+    Raises:
+        OperatorError: there is none, or it is not clear which.
+    """
+    known = known_registries(invocation).load()
+    if name is None:
+        if len(known) == 1:
+            return known[0]
+        if not known:
+            raise OperatorError(
+                "no registry is known here",
+                remedy="begin one with 'windlass registry init', or add one with 'windlass registry add URL'",
+            )
+        names = ", ".join(each.registry.name for each in known)
+        raise OperatorError(f"there are several registries: {names}", remedy="name one with --registry")
+    for each in known:
+        if name in (each.registry.name, each.registry.address):
+            return each
+    as_path = str((invocation.folder / name).resolve())
+    for each in known:
+        if each.registry.address == as_path:
+            return each
+    raise OperatorError(f"no registry '{name}' is known here", remedy=f"add it: windlass registry add {name}")
+
+
+def utc_now() -> datetime:
+    """The wall clock."""
+    return datetime.now(UTC)
+
+
+def _base(environment: Mapping[str, str], variable: str, below_home: str) -> Path:
+    named = environment.get(variable)
+    if named and Path(named).is_absolute():
+        return Path(named)
+    return Path(environment.get("HOME") or Path.home()) / below_home

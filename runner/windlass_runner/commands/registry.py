@@ -1,0 +1,103 @@
+"""`windlass registry`: begin a registry, say who owns what in it, and choose which ones to believe."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from typing import Final
+
+from windlass_runner.commands.invocation import Invocation
+from windlass_runner.commands.options import add_json
+
+EXAMPLE = """
+windlass registry init ~/registry
+windlass registry grant acme --key acme.owner.pub --verified
+windlass registry add https://registry.example.org --root sha256:9f86d0…
+windlass registry list
+"""
+_ACTIONS: Final = {
+    "init": "begin a registry in a folder",
+    "grant": "let a key own a namespace",
+    "add": "believe a registry from now on",
+    "list": "the registries that are believed here",
+    "remove": "forget one",
+    "refresh": "sign anew what is newest, before it runs out",
+}
+
+
+def configure(parser: ArgumentParser) -> None:
+    """What to do, and with which registry."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="|".join(_ACTIONS))
+    made = {name: actions.add_parser(name, help=line, allow_abbrev=False) for name, line in _ACTIONS.items()}
+    _configure_init(made["init"])
+    _configure_grant(made["grant"])
+    _configure_add(made["add"])
+    made["remove"].add_argument("name", metavar="NAME", help="as 'registry list' calls it")
+    made["refresh"].add_argument(
+        "folder", nargs="?", metavar="DIR", help="the registry's (the only one known)"
+    )
+    made["refresh"].add_argument("--force", action="store_true", help="also where it is not due")
+    for each in made.values():
+        add_json(each)
+
+
+def _configure_init(parser: ArgumentParser) -> None:
+    parser.add_argument("folder", nargs="?", metavar="DIR", help="a new folder (the daemon's own registry)")
+    parser.add_argument(
+        "--name",
+        default="registry",
+        metavar="NAME",
+        help="what it and its keys are called (%(default)s)",
+    )
+    _add_passphrase(parser)
+
+
+def _configure_grant(parser: ArgumentParser) -> None:
+    parser.add_argument("namespace", metavar="NAMESPACE", help="what stands before '/' in a name")
+    parser.add_argument("--key", required=True, metavar="FILE", help="the owner's public key, a .pub file")
+    parser.add_argument("--registry", metavar="NAME", help="which registry (the only one)")
+    badge = parser.add_mutually_exclusive_group()
+    badge.add_argument("--verified", action="store_true", help="you know who that is: pages show it")
+    badge.add_argument("--official", action="store_true", help="it belongs to the registry's owner")
+    parser.add_argument(
+        "--despite-likeness", action="store_true", help="also where the name reads like another"
+    )
+    _add_passphrase(parser)
+
+
+def _configure_add(parser: ArgumentParser) -> None:
+    parser.add_argument("address", metavar="URL|DIR", help="where it is")
+    parser.add_argument(
+        "--root", metavar="FILE|sha256:…", help="its first root, or the digest of it, as its owner told you"
+    )
+    parser.add_argument("--name", metavar="NAME", help="what it is called here (its host, or its folder)")
+    parser.add_argument(
+        "--namespace",
+        action="append",
+        default=[],
+        metavar="NAME",
+        dest="namespaces",
+        help="look this namespace up there and nowhere else; may be given again",
+    )
+
+
+def _add_passphrase(parser: ArgumentParser) -> None:
+    parser.add_argument("--passphrase-file", metavar="FILE", help="the keys' passphrase, in a file")
+
+
+def execute(arguments: Namespace, invocation: Invocation) -> int:
+    """Do it; see the functions of the two modules."""
+    from windlass_runner.commands import registry_keeping, registry_list
+
+    match arguments.action:
+        case "init":
+            return registry_keeping.begin(arguments, invocation)
+        case "grant":
+            return registry_keeping.grant(arguments, invocation)
+        case "refresh":
+            return registry_keeping.refresh(arguments, invocation)
+        case "add":
+            return registry_list.add(arguments, invocation)
+        case "remove":
+            return registry_list.remove(arguments, invocation)
+        case _:
+            return registry_list.tell(arguments, invocation)
