@@ -18,7 +18,8 @@ LoadLocal = Callable[[LocalRef], ResolvedAction]
 """Gives the folder's action. Raises RefError where there is none, AuthorError where it is broken."""
 
 _ANEW: Final = "run 'windlass lock --upgrade' to lock what is there now"
-_ASK_OWNER: Final = "use another, or ask whoever runs this daemon to allow it ([policy] in its settings)"
+ASK_OWNER: Final = "use another, or ask whoever runs this daemon to allow it ([policy] in its settings)"
+"""The remedy for what the settings do not allow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +82,7 @@ class Meanings:
             case RegistryRef() as ref:
                 refused = self._rules.policy.refuses_namespace(ref)
                 if refused is not None:
-                    raise RefError(f"'{uses}': {refused}", remedy=_ASK_OWNER)
+                    raise RefError(f"'{uses}': {refused}", remedy=ASK_OWNER)
                 pin = self._pin(uses)
                 return self._chosen(uses, ref) if pin is None else self._pinned(uses, ref, pin)
 
@@ -128,7 +129,7 @@ class Meanings:
         if release.yanked is not None and self._rules.policy.yanked == "refuse":
             refused = _yanked(release)
         if refused is not None:
-            raise RefError(f"'{uses}' may not run here: {refused}", remedy=_ASK_OWNER)
+            raise RefError(f"'{uses}' may not run here: {refused}", remedy=ASK_OWNER)
 
     def _released(
         self,
@@ -163,7 +164,7 @@ class Meanings:
                 "nobody signs actions in git repositories, and this runner's settings ask for signatures"
             )
         if refused is not None:
-            raise RefError(f"'{uses}': {refused}", remedy=_ASK_OWNER)
+            raise RefError(f"'{uses}': {refused}", remedy=ASK_OWNER)
         if pin is None:
             return self._git_now(uses, ref)
         if pin.name != ref.name or pin.source != ref.source or pin.commit is None:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from windlass_registry.manifest_runs import is_dockerfile
 from windlass_runner.expressions import ExpressionError
 from windlass_runner.expressions.templates import evaluate_template, evaluate_value
 from windlass_runner.expressions.values import to_text
 from windlass_runner.plan.model import CompositeStep, ContainerStep, JobSpec, PlannedStep
+
+_NAME: Final = re.compile(
+    r"[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]+)?(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"
+    r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?\Z"
+)
+"""https://github.com/distribution/reference/blob/main/reference.go, without its rarer forms."""
 
 
 def images_of(spec: JobSpec, contexts: Mapping[str, Any]) -> tuple[str, ...]:
@@ -20,6 +27,18 @@ def images_of(spec: JobSpec, contexts: Mapping[str, Any]) -> tuple[str, ...]:
     """
     found = [image or spec.image for image in _images(spec.steps, contexts)]
     return tuple(dict.fromkeys(found))
+
+
+def named_images(spec: JobSpec, contexts: Mapping[str, Any]) -> tuple[str, ...]:
+    """As `images_of`, with the images of its services."""
+    services = [_text(service.image, contexts) for service in spec.services]
+    return tuple(dict.fromkeys([*images_of(spec, contexts), *services]))
+
+
+def is_image_name(text: str) -> bool:
+    """Whether it is the name of an image: no expression is left in it, and it is not built from a
+    Dockerfile."""
+    return _NAME.match(text) is not None
 
 
 def _images(steps: Sequence[PlannedStep], contexts: Mapping[str, Any]) -> Iterator[str]:

@@ -201,3 +201,7 @@ class Plan:
     priority: int = 0
     notes: tuple[str, ...] = ()
     """What the author should know though it runs (no lock, warnings)."""
+    images: Mapping[str, str] = field(default_factory=dict)
+    """What the lock pins names of images to: `name@sha256:…`, or the id of one that no registry has."""
+    image_registries: tuple[str, ...] | None = None
+    """Where images may come from, as the owner of the host decides; None: anywhere."""

@@ -49,7 +49,7 @@ def pin(action: ResolvedAction) -> ActionPin:
     return ActionPin(
         uses=action.uses,
         name=action.name,
-        version=action.version,
+        version=action.version or action.commit,
         digest=action.digest,
         source=action.source,
     )

@@ -198,7 +198,7 @@ class Conductor:
             run=record,
             plan=plan,
             engine=host.engine,
-            images=Images(host.engine),
+            images=Images(host.engine, pinned=plan.images, registries=plan.image_registries),
             storage=host.storage,
             contexts=self._contexts(record, plan),
             secret=_no_secret if plan.event.is_fork else host.secret,

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
-from windlass_runner.engines.base import Engine, ImageBuild, ImageFacts, PullProgress
+from windlass_registry.errors import OperatorError
+from windlass_registry.policy import Policy
+from windlass_runner.engines.base import Engine, ImageBuild, ImageFacts, ImageUnavailable, PullProgress
 
 PULL_NEWS_S: Final = 10.0
 """How often a pull is spoken of."""
@@ -17,8 +19,18 @@ PULL_NEWS_S: Final = 10.0
 class Images:
     """See the module. Safe to use from several threads."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        pinned: Mapping[str, str] | None = None,
+        registries: tuple[str, ...] | None = None,
+    ) -> None:
+        """`pinned`: what names have to stand for (a digest or a local id). `registries`: where images may
+        come from; None: anywhere."""
         self._engine = engine
+        self._pinned = pinned or {}
+        self._policy = Policy(image_registries=registries)
         self._lock = threading.Lock()
         self._known: dict[str, ImageFacts] = {}
 
@@ -32,9 +44,36 @@ class Images:
             known = self._known.get(reference)
         if known is not None:
             return known
-        found = self._engine.fetch_image(reference, on_pull=on_pull)
+        if (refused := self._policy.refuses_image(reference)) is not None:
+            raise ImageUnavailable(reference, refused, remedy="use another image")
+        found = self._found(reference, on_pull)
         with self._lock:
             return self._known.setdefault(reference, found)
+
+    def _found(self, reference: str, on_pull: Callable[[PullProgress], None]) -> ImageFacts:
+        """The image that the name stands for, and where it is pinned no other.
+
+        A digest is asked for in place of the name: it does not matter where the tag is now.
+        """
+        pin = self._pinned.get(reference)
+        if pin is None:
+            return self._engine.fetch_image(reference, on_pull=on_pull)
+        if pin.startswith("sha256:"):
+            found = self._engine.fetch_image(reference, on_pull=on_pull)
+            if found.digest not in ("", pin):
+                raise _not_as_locked(reference, pin, found.digest)
+            return found
+        try:
+            return self._engine.fetch_image(pin, on_pull=on_pull)
+        except ImageUnavailable as error:
+            raise _not_as_locked(reference, pin, self._digest_here(reference), why=error.reason) from error
+
+    def _digest_here(self, reference: str) -> str | None:
+        """What the name stands for on this host, for a message."""
+        try:
+            return self._engine.fetch_image(reference).digest or None
+        except OperatorError:
+            return None
 
     def build(self, build: ImageBuild, *, on_line: Callable[[str | None], None]) -> ImageFacts:
         """The image in this run, built where it is not there yet; see `Engine.build_image`.
@@ -49,6 +88,16 @@ class Images:
         found = self._engine.build_image(build, on_line=on_line)
         with self._lock:
             return self._known.setdefault(build.reference, found)
+
+
+def _not_as_locked(reference: str, pin: str, here: str | None, *, why: str | None = None) -> ImageUnavailable:
+    reason = f"the lock pins it to {pin}"
+    if why is not None:
+        reason += f", which cannot be had ({why})"
+    if here is not None:
+        reason += f"; it is {here} here"
+    remedy = f"bring that image here, or take what is there now: windlass lock --upgrade '{reference}'"
+    return ImageUnavailable(reference, reason, remedy=remedy)
 
 
 class PullReport:

@@ -6,21 +6,25 @@ The one way for `windlass plan`, `windlass run` and the daemon, so that all thre
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from windlass_registry.catalog import Catalog
+from windlass_registry.choosing import Rules
 from windlass_registry.documents import Position
 from windlass_registry.errors import AuthorError, Problem
-from windlass_registry.lock import Lock, LockFile, ResolvedAction
-from windlass_registry.refs import LocalRef
-from windlass_registry.resolver import ResolutionError, resolve
+from windlass_registry.lock import Lock, LockFile
+from windlass_registry.lockfile import LOCK_PATH
+from windlass_registry.meanings import ASK_OWNER
+from windlass_registry.policy import Policy
+from windlass_registry.resolver import Fetching, ResolutionError, resolve
 from windlass_registry.sources.local import load_local
 from windlass_registry.store import Store
 from windlass_runner.ledger.records import NewJob, NewRun
 from windlass_runner.plan.codec import dumps
 from windlass_runner.plan.compile import PlanOptions, compile_plan
+from windlass_runner.plan.images import is_image_name, named_images
 from windlass_runner.plan.model import JobSpec, Plan
 from windlass_runner.plan.steps import NoEngineYet
 from windlass_runner.workflow.events import Event
@@ -39,49 +43,91 @@ def plan_run(
     catalog: Catalog,
     options: PlanOptions,
     packages: Store | None = None,
+    policy: Policy | None = None,
+    on_fetch: Callable[[Fetching], None] | None = None,
 ) -> Plan:
     """The plan of a workflow for an event. `root`: the repository's files, for its own actions.
 
-    With `packages`, what it uses is put there, so that it can run (now or after a restart).
+    With `packages`, what it uses is put there, so that it can run (now or after a restart). `policy`: what
+    the owner of the machine allows; `on_fetch` hears how far the fetching of packages is.
 
     Raises:
         AuthorError: every problem of the file, of its actions, or of the inputs given.
     """
     workflow = parsed.workflow
-    lock = resolve_actions(workflow, root=root, pins=pins, catalog=catalog)
+    policy = policy or Policy()
+    lock = resolve_actions(workflow, root=root, pins=pins, catalog=catalog, policy=policy, on_fetch=on_fetch)
     if packages is not None:
         for action in lock.actions.values():
             if not packages.has(action.digest):
                 packages.add_folder(action.folder)
-    notes = tuple(str(warning) for warning in parsed.warnings) + lock.warnings
+    notes = tuple(str(warning) for warning in parsed.warnings) + lock.warnings + _unlocked(lock, pins)
+    plan = compile_plan(workflow, event, lock, options, reason=reason, notes=notes)
+    images = {} if pins is None else {name: pin.reference for name, pin in pins.images.items()}
+    plan = replace(plan, images=images, image_registries=policy.image_registries)
+    if problems := refused_images(plan, workflow, policy):
+        raise AuthorError(*problems)
+    return plan
+
+
+def _unlocked(lock: Lock, pins: LockFile | None) -> tuple[str, ...]:
+    """What the author should know of actions that nothing pins."""
     if pins is None and any(action.source != "local" for action in lock.actions.values()):
-        notes += ("no lock: actions were resolved to their newest releases; pin them with `windlass lock`",)
-    return compile_plan(workflow, event, lock, options, reason=reason, notes=notes)
+        return ("no lock: actions were resolved to their newest releases; pin them with `windlass lock`",)
+    if lock.unpinned:
+        names = ", ".join(lock.unpinned)
+        return (f"not in the lock: {names}: resolved to their newest releases; pin with `windlass lock`",)
+    return ()
 
 
-def resolve_actions(workflow: Workflow, *, root: Path, pins: LockFile | None, catalog: Catalog) -> Lock:
+def resolve_actions(
+    workflow: Workflow,
+    *,
+    root: Path,
+    pins: LockFile | None,
+    catalog: Catalog,
+    policy: Policy | None = None,
+    on_fetch: Callable[[Fetching], None] | None = None,
+) -> Lock:
     """The packages that a workflow uses, with what it hands them checked against their manifests.
 
     Raises:
         AuthorError: all of them that cannot be resolved or are misused, each at its place.
     """
-    lock, problems = look_up_actions(workflow, root=root, pins=pins, catalog=catalog)
+    rules = Rules(policy=policy or Policy())
+    lock, problems = look_up_actions(
+        workflow, root=root, pins=pins, catalog=catalog, rules=rules, on_fetch=on_fetch
+    )
     if any(problem.severity == "error" for problem in problems):
         raise AuthorError(*sorted(problems, key=lambda one: (one.line, one.column)))
     return lock
 
 
 def look_up_actions(
-    workflow: Workflow, *, root: Path, pins: LockFile | None, catalog: Catalog
+    workflow: Workflow,
+    *,
+    root: Path,
+    pins: LockFile | None,
+    catalog: Catalog,
+    rules: Rules | None = None,
+    on_fetch: Callable[[Fetching], None] | None = None,
 ) -> tuple[Lock, tuple[Problem, ...]]:
     """As `resolve_actions`; what is wrong comes as values, beside what could be resolved."""
+    rules = rules or Rules()
     places = places_of_actions(workflow)
     problems: list[Problem] = []
     wanted = list(places)
     lock = Lock()
     while wanted:
         try:
-            lock = _resolve(wanted, root=root, pins=pins, catalog=catalog)
+            lock = resolve(
+                wanted,
+                catalog=catalog,
+                lock=pins,
+                local=lambda ref: load_local(root, ref),
+                rules=rules,
+                on_fetch=on_fetch or _unheard,
+            )
             break
         except AuthorError as error:
             return Lock(), error.problems
@@ -89,17 +135,68 @@ def look_up_actions(
             problems.extend(_unresolved(workflow, places, each) for each in error.errors)
             failed = {each.uses for each in error.errors}
             wanted = [uses for uses in wanted if uses not in failed]
+    if rules.policy.require_lock:
+        problems.extend(_lacking_pins(workflow, places, lock, pins))
     manifests = {uses: action.manifest for uses, action in lock.actions.items()}
     return lock, (*problems, *check_actions(workflow, manifests))
 
 
+def _unheard(_fetching: Fetching) -> None:
+    pass
+
+
+def _lacking_pins(
+    workflow: Workflow, places: Mapping[str, Position], lock: Lock, pins: LockFile | None
+) -> Iterator[Problem]:
+    """What is not pinned, where the owner of the machine asks for that; what an action uses in turn stands
+    at the file."""
+    pinned = pins.pins if pins is not None else {}
+    for uses, action in lock.actions.items():
+        if uses in pinned or action.source == "local":
+            continue
+        at = places.get(uses, Position(line=0, column=0))
+        yield Problem(
+            path=workflow.path,
+            line=at.line,
+            column=at.column,
+            message=f"'{uses}' is not in {LOCK_PATH}, and the settings of this runner ask for that",
+            remedy="run 'windlass lock', and commit the file",
+        )
+
+
+def refused_images(plan: Plan, workflow: Workflow, policy: Policy) -> tuple[Problem, ...]:
+    """The images that the owner of the machine does not allow, as far as they are known before a job starts
+    (a job is refused the others when it asks for them)."""
+    found: dict[tuple[str, str], Problem] = {}
+    for job in plan.jobs:
+        contexts = {"inputs": plan.inputs, "matrix": job.matrix}
+        for image in named_images(plan.specs[job.job_id], contexts):
+            refused = policy.refuses_image(image) if is_image_name(image) else None
+            if refused is not None:
+                at = workflow.jobs[job.job_id].at
+                found[job.job_id, image] = Problem(
+                    path=plan.path,
+                    line=at.line,
+                    column=at.column,
+                    message=f"job '{job.job_id}' runs in the image '{image}': {refused}",
+                    remedy=ASK_OWNER,
+                )
+    return tuple(found.values())
+
+
 def all_problems(
-    found: Inspection, *, root: Path, pins: LockFile | None, catalog: Catalog
+    found: Inspection,
+    *,
+    root: Path,
+    pins: LockFile | None,
+    catalog: Catalog,
+    policy: Policy | None = None,
 ) -> tuple[Problem, ...]:
     """All that is wrong with a file and with what it hands its actions, in the order of the text."""
     if found.workflow is None:
         return found.problems
-    _, misused = look_up_actions(found.workflow, root=root, pins=pins, catalog=catalog)
+    rules = Rules(policy=policy or Policy())
+    _, misused = look_up_actions(found.workflow, root=root, pins=pins, catalog=catalog, rules=rules)
     known = {_place(problem) for problem in found.problems if problem.severity == "error"}
     further = [problem for problem in misused if _place(problem) not in known]
     return tuple(sorted([*found.problems, *further], key=_place))
@@ -107,13 +204,6 @@ def all_problems(
 
 def _place(problem: Problem) -> tuple[str, int, int]:
     return (problem.path, problem.line, problem.column)
-
-
-def _resolve(uses: list[str], *, root: Path, pins: LockFile | None, catalog: Catalog) -> Lock:
-    def local(ref: LocalRef) -> ResolvedAction:
-        return load_local(root, ref)
-
-    return resolve(uses, catalog=catalog, lock=pins, local=local)
 
 
 def _unresolved(workflow: Workflow, places: Mapping[str, Position], error: ResolutionError) -> Problem:
