@@ -31,6 +31,7 @@ from windlass_runner.commands.local_run import Workbench, carry_out
 from windlass_runner.commands.paint import Paint, duration, tame
 from windlass_runner.commands.planning import actor, make_plan, own_settings
 from windlass_runner.commands.preparing import given_secrets
+from windlass_runner.commands.registries import open_catalog
 from windlass_runner.commands.run_view import RunView
 from windlass_runner.commands.summary import render_summary
 from windlass_runner.commands.telling import choose_display, failure_tail
@@ -88,6 +89,7 @@ def test_action(arguments: Namespace, invocation: Invocation) -> int:
                 _event(folder, actor(invocation.environment)),
                 reason="an example of the action",
                 root=tree.parent,
+                catalog=open_catalog(invocation),
                 settings=settings,
                 packages=Store(storage.packages),
             )

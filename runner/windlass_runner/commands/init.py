@@ -71,7 +71,7 @@ def execute(arguments: Namespace, invocation: Invocation) -> int:
         made = [
             _write_new(root / WORKFLOW, text),
             _write_schema(root / SCHEMA),
-            _write_lock(root),
+            _write_lock(root, invocation),
             ignore_local_state(root),
         ]
     except OSError as error:
@@ -108,14 +108,14 @@ def _write_schema(path: Path) -> str:
     return _write_new(path, schema.read_text(encoding="utf-8"))
 
 
-def _write_lock(root: Path) -> str:
-    from windlass_registry.catalog import Catalog
+def _write_lock(root: Path, invocation: Invocation) -> str:
     from windlass_registry.lockfile import LOCK_PATH, save_lock
     from windlass_runner.commands.locking import lock_repository
+    from windlass_runner.commands.registries import open_catalog
 
     if (root / LOCK_PATH).exists():
         return f"kept   {LOCK_PATH} (it was there already)"
-    lock, problems = lock_repository(root, pins=None, catalog=Catalog.of_builtin())
+    lock, problems = lock_repository(root, pins=None, catalog=open_catalog(invocation))
     save_lock(root, lock)
     left_out = " (without what is broken: see 'windlass validate')" if problems else ""
     return f"wrote  {LOCK_PATH}{left_out}"

@@ -25,17 +25,17 @@ def configure(parser: ArgumentParser) -> None:
 
 def execute(arguments: Namespace, invocation: Invocation) -> int:
     """Write the lock, or check it."""
-    from windlass_registry.catalog import Catalog
     from windlass_registry.lockfile import LOCK_PATH, load_lock, save_lock
     from windlass_runner.commands.context import repository_root
     from windlass_runner.commands.locking import lock_repository
+    from windlass_runner.commands.registries import open_catalog
 
     root = repository_root(invocation.folder)
     if root is None:
         raise OperatorError("this is not a git repository", remedy="go to the folder of one")
     old = load_lock(root)
     lock, problems = lock_repository(
-        root, pins=None if arguments.upgrade else old, catalog=Catalog.of_builtin()
+        root, pins=None if arguments.upgrade else old, catalog=open_catalog(invocation)
     )
     if problems:
         raise AuthorError(*problems)

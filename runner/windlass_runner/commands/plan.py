@@ -46,6 +46,7 @@ def execute(arguments: Namespace, invocation: Invocation) -> int:
         own_settings,
         repository_of,
     )
+    from windlass_runner.commands.registries import open_catalog
     from windlass_runner.workflow.triggers import match
 
     file = one_file(arguments.file, invocation.folder)
@@ -59,7 +60,8 @@ def execute(arguments: Namespace, invocation: Invocation) -> int:
             invocation.print(f"{parsed.workflow.name} does not run: {found.reason}")
         return 1
     settings = own_settings(arguments, invocation)
-    plan = make_plan(parsed, event, reason=found.reason, root=file.root, settings=settings)
+    catalog = open_catalog(invocation)
+    plan = make_plan(parsed, event, reason=found.reason, root=file.root, catalog=catalog, settings=settings)
     if arguments.json:
         from windlass_runner.commands.plan_view import stages
         from windlass_runner.plan.codec import encode

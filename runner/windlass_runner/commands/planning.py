@@ -74,6 +74,7 @@ def make_plan(
     *,
     reason: str,
     root: Path,
+    catalog: Catalog,
     settings: Settings | None = None,
     packages: Store | None = None,
 ) -> Plan:
@@ -96,7 +97,7 @@ def make_plan(
         reason=reason,
         root=root,
         pins=load_lock(root),
-        catalog=Catalog.of_builtin(),
+        catalog=catalog,
         options=options,
         packages=packages,
     )

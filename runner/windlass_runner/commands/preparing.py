@@ -14,6 +14,7 @@ from windlass_registry.store import Store
 from windlass_runner.commands.invocation import Invocation
 from windlass_runner.commands.options import merged
 from windlass_runner.commands.planning import actor, load_workflow, make_plan, repository_of
+from windlass_runner.commands.registries import open_catalog
 from windlass_runner.commands.workflow_files import WorkflowFile
 from windlass_runner.plan.model import Plan
 from windlass_runner.run.prepare import refuse_what_cannot_run, select_jobs, with_dependants
@@ -44,6 +45,7 @@ def prepare(
         event,
         reason="run at the command line",
         root=file.root,
+        catalog=open_catalog(invocation),
         settings=settings,
         packages=Store(storage.packages),
     )

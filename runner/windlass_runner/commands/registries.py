@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from windlass_registry.catalog import Registry
+from windlass_registry.catalog import Catalog, Registry
 from windlass_registry.errors import OperatorError
 from windlass_registry.known_registries import KnownRegistries, KnownRegistry
+from windlass_registry.sources.builtin import load_builtin
 from windlass_registry.sources.registry import RegistryAddress, RegistrySource
 from windlass_registry.store import Store
 from windlass_runner.commands.invocation import Invocation
@@ -60,6 +61,15 @@ def open_registries(invocation: Invocation) -> tuple[Registry, ...]:
             namespaces=frozenset(each.namespaces) or None,
         )
         for each in known_registries(invocation).load()
+    )
+
+
+def open_catalog(invocation: Invocation) -> Catalog:
+    """All that this user's `uses` can mean: what is built in, and the registries that they believe."""
+    return Catalog(
+        builtin=load_builtin(),
+        registries=open_registries(invocation),
+        stores=[Store(cache_folder(invocation.environment) / "packages")],
     )
 
 

@@ -8,7 +8,6 @@ from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
 
-from windlass_registry.catalog import Catalog
 from windlass_registry.documents import Value
 from windlass_registry.errors import AuthorError, OperatorError, Problem
 from windlass_registry.lockfile import LOCK_PATH, load_lock, save_lock
@@ -30,6 +29,7 @@ from windlass_runner.commands.init import ignore_local_state
 from windlass_runner.commands.invocation import Invocation, is_terminal
 from windlass_runner.commands.locking import lock_repository
 from windlass_runner.commands.paint import Paint, tame
+from windlass_runner.commands.registries import open_catalog
 from windlass_runner.commands.sample_sources import as_recorded, look_up_sample
 from windlass_runner.forges.git_program import GitProgram
 
@@ -66,7 +66,7 @@ def subscribe(arguments: Namespace, invocation: Invocation) -> int:
         if made:
             git(invocation).local(["init", "--quiet", str(root)])
         _write(root, files, {**known, name: subscription})
-        write_lock(root)
+        write_lock(root, invocation)
         ignore_local_state(root)
     _tell(arguments, invocation, subscription, root, made=made)
     return 0
@@ -176,9 +176,9 @@ def git(invocation: Invocation) -> GitProgram:
     return GitProgram(environment=invocation.environment)
 
 
-def write_lock(root: Path) -> None:
+def write_lock(root: Path, invocation: Invocation) -> None:
     """Pin what the new workflow uses; pins that are there stay. What is broken is left out."""
-    lock, _ = lock_repository(root, pins=load_lock(root), catalog=Catalog.of_builtin())
+    lock, _ = lock_repository(root, pins=load_lock(root), catalog=open_catalog(invocation))
     save_lock(root, lock)
 
 

@@ -88,7 +88,7 @@ def _in_place(
     known = load_subscriptions(root)
     found = _prepare(root, known[name], release, arguments, invocation)
     if not arguments.dry_run:
-        _apply(root, found, known)
+        _apply(root, found, known, invocation)
     return found
 
 
@@ -180,7 +180,7 @@ def _merge_with_git(invocation: Invocation, old: Subscription, release: SampleRe
     return merge
 
 
-def _apply(root: Path, update: Update, known: Mapping[str, Subscription]) -> None:
+def _apply(root: Path, update: Update, known: Mapping[str, Subscription], invocation: Invocation) -> None:
     """The record last, so that what is interrupted is done again."""
     for change in update.changes:
         if change.file is not None:
@@ -189,7 +189,7 @@ def _apply(root: Path, update: Update, known: Mapping[str, Subscription]) -> Non
             (root / change.path).unlink(missing_ok=True)
     text = dump_subscriptions({**known, update.old.name: update.new})
     write_file(root, SUBSCRIPTIONS_PATH, text.encode())
-    write_lock(root)
+    write_lock(root, invocation)
 
 
 def _on_a_branch(
@@ -218,7 +218,7 @@ def _on_a_branch(
                     f"changed on both sides: {paths}", remedy="update without --branch, and settle it by hand"
                 )
             if not arguments.dry_run:
-                _apply(tree, found, known)
+                _apply(tree, found, known, invocation)
                 touched = [*_touched(found), SUBSCRIPTIONS_PATH, LOCK_PATH]
                 program.work_tree(["add", "--all", "--force", "--", *touched], tree)
                 program.work_tree(["commit", "--quiet", "-m", _message(found)], tree)

@@ -49,7 +49,7 @@ def execute(arguments: Namespace, invocation: Invocation) -> int:
     else:
         (root / SUBSCRIPTIONS_PATH).unlink()
     if gone:
-        write_lock(root)
+        write_lock(root, invocation)
     if arguments.json:
         invocation.print_json({"name": one.name, "deleted": gone, "kept": kept})
         return 0

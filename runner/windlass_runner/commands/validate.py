@@ -11,6 +11,7 @@ from windlass_runner.commands.invocation import Invocation
 from windlass_runner.commands.options import add_json
 
 if TYPE_CHECKING:
+    from windlass_registry.catalog import Catalog
     from windlass_registry.lock import LockFile
     from windlass_runner.commands.workflow_files import WorkflowFile
 
@@ -28,14 +29,16 @@ def configure(parser: ArgumentParser) -> None:
 
 def execute(arguments: Namespace, invocation: Invocation) -> int:
     """Print the problems; 2 where one of them is an error."""
+    from windlass_runner.commands.registries import open_catalog
     from windlass_runner.commands.workflow_files import find_files
 
     checked, problems = 0, list[Problem]()
     locks = _Locks()
+    catalog = open_catalog(invocation)
     try:
         for file in find_files(arguments.files, invocation.folder):
             checked += 1
-            problems += problems_of(file, locks)
+            problems += problems_of(file, locks, catalog)
     except AuthorError as error:
         problems += error.problems
     broken = {problem.path for problem in problems if problem.severity == "error"}
@@ -68,9 +71,8 @@ class _Locks:
         return self._read[key], ()
 
 
-def problems_of(file: WorkflowFile, locks: _Locks) -> tuple[Problem, ...]:
+def problems_of(file: WorkflowFile, locks: _Locks, catalog: Catalog) -> tuple[Problem, ...]:
     """All that is wrong with one file, in the order of the text."""
-    from windlass_registry.catalog import Catalog
     from windlass_runner.commands.workflow_files import load_file
     from windlass_runner.run.prepare import all_problems
     from windlass_runner.workflow.parse import inspect_workflow
@@ -82,7 +84,7 @@ def problems_of(file: WorkflowFile, locks: _Locks) -> tuple[Problem, ...]:
     if found.workflow is None:
         return found.problems
     pins, of_lock = locks.of(file)
-    return (*of_lock, *all_problems(found, root=file.root, pins=pins, catalog=Catalog.of_builtin()))
+    return (*of_lock, *all_problems(found, root=file.root, pins=pins, catalog=catalog))
 
 
 def _print(problems: list[Problem], invocation: Invocation) -> None:
