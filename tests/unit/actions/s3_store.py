@@ -24,7 +24,17 @@ class Contents:
     page: int = 2
     is_public: bool = False
     broken_answers: int = 0
+    """So many answers end in their middle."""
+    spoilt_answers: int = 0
+    """In so many one byte is wrong."""
+    is_changing: bool = False
+    """Each object is another one once it has been listed."""
     requests: list[str] = field(default_factory=list)
+    ranges: list[str | None] = field(default_factory=list)
+
+
+def md5(content: bytes) -> str:
+    return hashlib.md5(content).hexdigest()
 
 
 def _hmac(key: bytes, text: str) -> bytes:
@@ -90,7 +100,8 @@ class Store(BaseHTTPRequestHandler):
         rest = [key for key in keys if key > query.get("continuation-token", "")]
         page, more = rest[: self.contents.page], rest[self.contents.page :]
         items = "".join(
-            f"<Contents><Key>{escape(key)}</Key><Size>{len(self.contents.objects[key])}</Size></Contents>"
+            f"<Contents><Key>{escape(key)}</Key><Size>{len(self.contents.objects[key])}</Size>"
+            f"<ETag>&quot;{md5(self.contents.objects[key])}&quot;</ETag></Contents>"
             for key in page
         )
         token = f"<NextContinuationToken>{escape(page[-1])}</NextContinuationToken>" if more else ""
@@ -100,15 +111,29 @@ class Store(BaseHTTPRequestHandler):
         ).encode()
 
     def send(self, key: str) -> None:
-        content = self.contents.objects[key]
-        if self.contents.broken_answers:
-            self.contents.broken_answers -= 1
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content[: len(content) // 2])
+        store = self.contents
+        content = store.objects[key] + (b"!" if store.is_changing else b"")
+        store.ranges.append(self.headers["Range"])
+        if self.headers["If-Match"] not in (None, f'"{md5(content)}"'):
+            self.answer(412, self.error("PreconditionFailed"))
             return
-        self.answer(200, content)
+        found = re.fullmatch(r"bytes=(\d+)-", self.headers["Range"] or "")
+        begin = int(found.group(1)) if found else 0
+        body = content[begin:]
+        if store.spoilt_answers and body:
+            store.spoilt_answers -= 1
+            body = bytes([body[0] ^ 1]) + body[1:]
+        cut = len(body)
+        if store.broken_answers:
+            store.broken_answers -= 1
+            cut //= 2
+        self.send_response(206 if found else 200)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("ETag", f'"{md5(content)}"')
+        if found:
+            self.send_header("Content-Range", f"bytes {begin}-{len(content) - 1}/{len(content)}")
+        self.end_headers()
+        self.wfile.write(body[:cut])
 
     @staticmethod
     def error(code: str) -> bytes:

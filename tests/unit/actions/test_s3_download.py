@@ -42,7 +42,13 @@ def endpoint(contents: Contents) -> Iterator[str]:
 
 def fetch(job: Job, endpoint: str, url: str, variables: dict[str, str] | None = None, **inputs: str) -> Ended:
     (job.outputs / "data").mkdir(exist_ok=True)
-    given = {"access_key": "KEY", "secret_access_key": "s3cret/Key+1", "region": "eu-test-1", **inputs}
+    given = {
+        "access_key": "KEY",
+        "secret_access_key": "s3cret/Key+1",
+        "region": "eu-test-1",
+        "retry_pause": "0",
+        **inputs,
+    }
     return job.run("s3-download", variables, url=url, endpoint=endpoint, **given)
 
 
@@ -89,16 +95,30 @@ def test_the_stores_word_about_the_region_is_followed(job: Job, endpoint: str) -
     assert fetch(job, endpoint, "s3://bucket/data/", region="us-east-1").code == 0
 
 
-def test_an_object_cut_short_is_fetched_again(job: Job, endpoint: str, contents: Contents) -> None:
+def test_an_object_cut_short_is_taken_up_where_it_broke(job: Job, endpoint: str, contents: Contents) -> None:
     contents.broken_answers = 2
     assert fetch(job, endpoint, "s3://bucket/data/deep/").code == 0
     assert files(job.outputs / "data") == {"b c+ü.bin": contents.objects["data/deep/b c+ü.bin"]}
+    assert contents.ranges == [None, "bytes=6400-", "bytes=9600-"]
+
+
+def test_an_object_that_arrives_spoilt_is_fetched_again(job: Job, endpoint: str, contents: Contents) -> None:
+    contents.spoilt_answers = 1
+    ended = fetch(job, endpoint, "s3://bucket/single")
+    assert (ended.code, "its MD5 is" in ended.log) == (0, True), ended.log
+    contents.spoilt_answers = 9
+    assert "its MD5 is" in fetch(job, endpoint, "s3://bucket/data/a.txt", retries="1").error
+
+
+def test_an_object_that_changes_meanwhile_is_told(job: Job, endpoint: str, contents: Contents) -> None:
+    contents.is_changing = True
+    assert "the object changed while it was copied" in fetch(job, endpoint, "s3://bucket/single").error
 
 
 def test_a_wrong_secret_is_told_in_the_stores_words(job: Job, endpoint: str, contents: Contents) -> None:
     ended = fetch(job, endpoint, "s3://bucket/data/", secret_access_key="wrong")
     assert ended.code == 1
-    assert "403 (SignatureDoesNotMatch: no); check the keys" in ended.error
+    assert "403 (SignatureDoesNotMatch: no); the secret is not that of the key" in ended.error
     assert len(contents.requests) == 1, "what time does not mend is not tried again"
 
 
@@ -120,7 +140,7 @@ def test_an_object_that_is_also_a_folder_is_refused(job: Job, endpoint: str, con
 def test_problems_name_their_remedy(job: Job, endpoint: str) -> None:
     assert "is not an address such as" in fetch(job, endpoint, "http://x").error
     assert "nothing lies at" in fetch(job, endpoint, "s3://bucket/nothing/").error
-    assert "404 (NoSuchBucket: no); check 'url'" in fetch(job, endpoint, "s3://other/x").error
+    assert "404 (NoSuchBucket: no); there is no such bucket" in fetch(job, endpoint, "s3://other/x").error
     assert "both, or neither" in fetch(job, endpoint, "s3://bucket/x", access_key="").error
     assert "https://minio" in fetch(job, "minio:9000", "s3://bucket/x").error
     (job.outputs / "more").mkdir()
@@ -128,7 +148,9 @@ def test_problems_name_their_remedy(job: Job, endpoint: str) -> None:
 
 
 def load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("s3_download", builtin_folder() / "s3-download" / "main.py")
+    spec = importlib.util.spec_from_file_location(
+        "s3_download", builtin_folder() / "s3-download" / "store.py"
+    )
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -152,5 +174,8 @@ def test_a_signature_is_that_of_the_specifications_example() -> None:
 def test_addresses_of_aws_have_the_bucket_in_the_host_where_it_fits() -> None:
     action = load()
     account = action.Account("", "", "", "eu-west-1")
-    assert action.Bucket("b-1", "", account).url("a b", {}) == "https://b-1.s3.eu-west-1.amazonaws.com/a%20b"
-    assert action.Bucket("b.1", "", account).url("k", {}) == "https://s3.eu-west-1.amazonaws.com/b.1/k"
+    assert (
+        action.Bucket("b-1", "", account, None).url("a b", {})
+        == "https://b-1.s3.eu-west-1.amazonaws.com/a%20b"
+    )
+    assert action.Bucket("b.1", "", account, None).url("k", {}) == "https://s3.eu-west-1.amazonaws.com/b.1/k"
