@@ -110,6 +110,19 @@ class NodeRuns:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalRuns:
+    """`using: approval`: no program and no container; the job waits until people have let it through. Each
+    may be an expression of the inputs."""
+
+    message: str = ""
+    """What they are asked."""
+    approvers: Value = None
+    """A list of names, or a text of several; none: everybody who may write."""
+    approvals: Value = 1
+    timeout_minutes: Value = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OtherRuns:
     """`workflow`: parsed and checked; a runner without an engine for it says so."""
 
@@ -117,7 +130,7 @@ class OtherRuns:
     main: str | None = None
 
 
-Runs = DockerRuns | CompositeRuns | PythonRuns | NodeRuns | OtherRuns
+Runs = DockerRuns | CompositeRuns | PythonRuns | NodeRuns | ApprovalRuns | OtherRuns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,16 @@ from typing import Final
 
 import yaml
 
-from windlass_registry.documents import Reader, Value, did_you_mean, is_null
-from windlass_registry.manifest_model import CompositeRuns, DockerRuns, NodeRuns, OtherRuns, PythonRuns, Runs
+from windlass_registry.documents import Reader, Value, did_you_mean, is_null, value_of
+from windlass_registry.manifest_model import (
+    ApprovalRuns,
+    CompositeRuns,
+    DockerRuns,
+    NodeRuns,
+    OtherRuns,
+    PythonRuns,
+    Runs,
+)
 from windlass_registry.manifest_steps import read_condition, read_env, read_steps
 
 NODES: Final = ("node12", "node16", "node20", "node24")
@@ -26,6 +34,7 @@ RUNS_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "composite": ("steps",),
     "python": ("main", "image", "requirements"),
+    "approval": ("message", "approvers", "approvals", "timeout-minutes"),
     "workflow": ("main", "jobs", "inputs", "env", "defaults"),
     **dict.fromkeys(NODES, ("main", "pre", "post", "pre-if", "post-if")),
 }
@@ -140,6 +149,21 @@ def _node(reader: Reader, node: yaml.Node, using: str, fields: dict[str, yaml.No
     )
 
 
+def _approval(reader: Reader, node: yaml.Node, using: str, fields: dict[str, yaml.Node]) -> Runs | None:
+    values = {key: value_of(field) for key, field in fields.items() if key not in ("using", "message")}
+    for key in ("approvals", "timeout-minutes"):
+        value = values.get(key)
+        is_number = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+        if key in values and not is_number and "${{" not in str(value):
+            reader.error(fields[key], f"'{key}' is not a number above zero")
+    return ApprovalRuns(
+        message=_optional(reader, fields, "message") or "",
+        approvers=values.get("approvers"),
+        approvals=values.get("approvals", 1),
+        timeout_minutes=values.get("timeout-minutes"),
+    )
+
+
 def _other(reader: Reader, node: yaml.Node, using: str, fields: dict[str, yaml.Node]) -> Runs | None:
     return OtherRuns(using=using)
 
@@ -161,6 +185,7 @@ _READERS: Final = {
     "docker": _docker,
     "composite": _composite,
     "python": _python,
+    "approval": _approval,
     **dict.fromkeys(NODES, _node),
 }
 

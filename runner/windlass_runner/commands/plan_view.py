@@ -100,7 +100,7 @@ def _job(plan: Plan, spec: JobSpec, legs: list[PlannedJob], paint: Paint) -> Ite
         ("env", _pairs(spec.env)),
         ("secrets", ", ".join(spec.secrets)),
         ("services", ", ".join(f"{service.name} ({service.image})" for service in spec.services)),
-        ("gate", spec.environment or ""),
+        ("gate", spec.environment or (f"{spec.approval.action.uses}: people" if spec.approval else "")),
         ("expect", _pairs(spec.expect, sign=" ")),
         ("limits", _limits(spec)),
         ("group", spec.concurrency.name if spec.concurrency else ""),

@@ -17,7 +17,7 @@ from windlass_runner.plan.inputs import resolve_inputs
 from windlass_runner.plan.matrix import MatrixError, combinations, label
 from windlass_runner.plan.model import Group, JobSpec, Plan, PlannedJob
 from windlass_runner.plan.resources import resolve_resources
-from windlass_runner.plan.steps import Packages, pin, scalars, steps_of, texts_in
+from windlass_runner.plan.steps import Packages, approval_of, pin, scalars, steps_of, texts_in
 from windlass_runner.workflow.events import Event
 from windlass_runner.workflow.model import Concurrency, Job, Strategy, Workflow
 
@@ -103,6 +103,8 @@ def _spec(workflow: Workflow, job: Job, lock: Lock, options: PlanOptions) -> Job
         continue_on_error=job.continue_on_error,
         services=job.services,
         environment=job.environment,
+        environment_url=job.environment_url,
+        approval=approval_of(job, lock),
         concurrency=None if job.concurrency is None else _group(job.concurrency),
         reuse=job.reuse,
         expect=job.expect,

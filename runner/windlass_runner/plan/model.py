@@ -123,6 +123,19 @@ class CompositeStep:
     code: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedApproval:
+    """A `using: approval` action, which is all that its job is: nothing runs, people let it through. The
+    texts are expressions of `inputs`."""
+
+    action: ActionPin
+    inputs: Mapping[str, Value]
+    message: str = ""
+    approvers: Value = None
+    approvals: Value = 1
+    timeout_minutes: Value = None
+
+
 LeafStep = RunStep | ContainerStep | PythonStep | NodeStep
 """A step that starts something."""
 PlannedStep = LeafStep | CompositeStep
@@ -158,6 +171,9 @@ class JobSpec:
     continue_on_error: bool | str = False
     services: tuple[Service, ...] = ()
     environment: str | None = None
+    environment_url: str | None = None
+    approval: PlannedApproval | None = None
+    """There are no steps then."""
     concurrency: Group | None = None
     reuse: Reuse | None = None
     expect: Mapping[str, str] = field(default_factory=dict)

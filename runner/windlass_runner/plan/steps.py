@@ -12,6 +12,7 @@ from windlass_registry.errors import OperatorError
 from windlass_registry.manifest import (
     ActionManifest,
     ActionStep,
+    ApprovalRuns,
     CompositeRuns,
     DockerRuns,
     NodeRuns,
@@ -24,6 +25,7 @@ from windlass_runner.plan.model import (
     ContainerStep,
     LeafStep,
     NodeStep,
+    PlannedApproval,
     PlannedStep,
     PythonStep,
     RunStep,
@@ -73,11 +75,29 @@ class Packages:
 
 
 def steps_of(job: Job, packages: Packages) -> tuple[PlannedStep, ...]:
-    """The steps of a job: its own, or the one that its action is."""
+    """The steps of a job: its own, or the one that its action is; an approval has none."""
+    if job.uses is not None and isinstance(packages.lock.actions[job.uses].manifest.runs, ApprovalRuns):
+        return ()
     if job.uses is not None:
         frame = StepFrame(id=job.id, name=job.uses)
         return (_action(frame, job.uses, job.with_, packages),)
     return _sequence(job.steps, packages)
+
+
+def approval_of(job: Job, lock: Lock) -> PlannedApproval | None:
+    """The approval that a job is; None: it is none."""
+    action = lock.actions.get(job.uses or "")
+    if action is None or not isinstance(action.manifest.runs, ApprovalRuns):
+        return None
+    runs = action.manifest.runs
+    return PlannedApproval(
+        action=pin(action),
+        inputs=merge_inputs(action.manifest, job.with_),
+        message=runs.message,
+        approvers=runs.approvers,
+        approvals=runs.approvals,
+        timeout_minutes=runs.timeout_minutes,
+    )
 
 
 def _sequence(steps: Sequence[Step | ActionStep], packages: Packages) -> tuple[PlannedStep, ...]:
@@ -143,6 +163,12 @@ def _action(frame: StepFrame, uses: str, with_: Mapping[str, Value], packages: P
                 outputs=outputs,
                 steps=_sequence(runs.steps, packages),
                 code=code,
+            )
+        case ApprovalRuns():
+            raise NoEngineYet(
+                f"action '{uses}' is an approval, which is a job of its own and no step",
+                remedy="write it under 'uses' of a job that the next ones need",
+                uses=uses,
             )
         case other:
             raise NoEngineYet(

@@ -223,6 +223,8 @@ class ActiveRun:
                 annotations=list(ending.annotations) or None,
             )
         )
+        if ending.environment_url:
+            changes.urls[key] = ending.environment_url
         data = {"state": state, "reason": ending.reason, "exit_code": ending.exit_code}
         changes.events.append(EventDraft(kind="job.ended", job_key=key, data=data))
         return self._follow(self.progress.finish(key, state, ending.outputs), changes)
@@ -390,7 +392,8 @@ class ActiveRun:
             )
 
     def _write(self, changes: Changes, *, at: float) -> None:
-        if not (changes.jobs or changes.events or changes.attempts or changes.run or changes.added):
+        told = (changes.jobs, changes.events, changes.attempts, changes.run, changes.added)
+        if not any((*told, *(one.deployment for one in changes.admissions))):
             return
         while True:
             try:

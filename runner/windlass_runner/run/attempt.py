@@ -213,14 +213,17 @@ class Attempt:
         if assembled.host.log_problem is not None:
             raise assembled.host.log_problem
         around.engine.reclaim([self._folders.outputs], image=assembled.frame.image)
-        return collect(
+        contexts = assembled.scope.contexts
+        ending = collect(
             self.spec,
             self.job.key,
-            said=said_outputs(self.spec, assembled.steps.said, assembled.scope.contexts),
+            said=said_outputs(self.spec, assembled.steps.said, contexts),
             folders=self._folders,
             target=around.storage.outputs(around.run.id, self.job.key),
             log=assembled.log,
         )
+        url = to_text(evaluate_template(self.spec.environment_url or "", contexts))
+        return replace(ending, environment_url=assembled.log.masked(url))
 
     def _with_excess(self, reason: str, assembled: Assembled) -> str:
         if not assembled.host.is_overdue:

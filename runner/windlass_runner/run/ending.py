@@ -37,6 +37,8 @@ class Ending:
     annotations: tuple[Mapping[str, Any], ...] = ()
     images: Mapping[str, str] = field(default_factory=dict)
     """Digests of the images that ran, by the names that asked for them."""
+    environment_url: str = ""
+    """Where what it has deployed is reached."""
 
 
 class Figures:

@@ -10,13 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from windlass_registry.errors import WindlassError
 from windlass_runner.expressions import ExpressionError
 from windlass_runner.expressions.templates import evaluate_template
 from windlass_runner.expressions.values import to_text
 from windlass_runner.ledger.gate_records import Gate, NewDeployment
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.records import EventDraft, JobUpdate, RunRecord, State
-from windlass_runner.plan.model import JobSpec, Plan, PlannedJob
+from windlass_runner.plan.model import JobSpec, Plan, PlannedApproval, PlannedJob
+from windlass_runner.run.approving import approval_outputs, environment_of, gate_of_approval
 from windlass_runner.run.assembly import Surroundings
 from windlass_runner.run.environments import EnvironmentRules, Environments
 from windlass_runner.run.standing import Standing, standing
@@ -117,7 +119,9 @@ class RunGates:
         try:
             admission = self._admit(job, contexts, at)
         except ExpressionError as error:
-            return Admission(state="failure", reason=f"environment: {error}")
+            return Admission(state="failure", reason=f"gate: {error}")
+        except WindlassError as error:
+            return Admission(state="failure", reason=str(error))
         if admission.gate is not None:
             self._gates[job.key] = admission.gate
         if admission.deployment is not None:
@@ -151,6 +155,9 @@ class RunGates:
         return replace(around, secret=secret)
 
     def _admit(self, job: PlannedJob, contexts: Mapping[str, Any], at: float) -> Admission:
+        approval = self._plan.specs[job.job_id].approval
+        if approval is not None:
+            return self._admit_approval(job, approval, contexts, at)
         name = self._environment(job, contexts)
         if not name:
             return _AT_ONCE
@@ -174,6 +181,19 @@ class RunGates:
 
     def _rules(self, name: str) -> EnvironmentRules | None:
         return self._environments(self._run.repository, name) if name else None
+
+    def _admit_approval(
+        self, job: PlannedJob, approval: PlannedApproval, contexts: Mapping[str, Any], at: float
+    ) -> Admission:
+        """A job that is nothing else is done as soon as it is let through."""
+        known, spec = self._gates.get(job.key), self._plan.specs[job.job_id]
+        if known is None:
+            contexts = {**contexts, "env": environment_of(self._plan, spec, contexts)}
+        gate = known or gate_of_approval(job, approval, contexts, at)
+        found = self._at_gate(job, gate, at)
+        if found.state == "queued":
+            found = Admission(state="success", outputs=approval_outputs(spec, gate, contexts, at))
+        return replace(found, gate=None if known else gate)
 
     def _at_gate(self, job: PlannedJob, gate: Gate, at: float) -> Admission:
         found = standing(gate, at=at)
@@ -205,7 +225,7 @@ class RunGates:
 
 def has_gate(spec: JobSpec) -> bool:
     """Whether a job may have to wait before it begins."""
-    return spec.environment is not None
+    return spec.environment is not None or spec.approval is not None
 
 
 def _gate_of(job: PlannedJob, rules: EnvironmentRules, at: float) -> Gate:

@@ -14,6 +14,7 @@ def slot_lane(number: int) -> Lane:
 def first_lanes(plan: Plan, *, parallelism: int) -> tuple[Lane, ...]:
     """The lanes of the jobs that begin at once, so that they can be opened before."""
     beginning = sum(
-        not plan.specs[job.job_id].needs and not plan.specs[job.job_id].services for job in plan.jobs
+        not spec.needs and not spec.services and spec.approval is None
+        for spec in (plan.specs[job.job_id] for job in plan.jobs)
     )
     return tuple(slot_lane(number) for number in range(min(parallelism, beginning)))

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from windlass_registry.documents import Position, Value, did_you_mean, nearest
 from windlass_registry.errors import Problem
-from windlass_registry.manifest import ActionInput, ActionManifest, DockerRuns
+from windlass_registry.manifest import ActionInput, ActionManifest, ApprovalRuns, DockerRuns
 from windlass_runner.expressions import ExpressionError
 from windlass_runner.expressions.templates import parse_template
 from windlass_runner.workflow import graph
@@ -106,7 +106,22 @@ def check_actions(workflow: Workflow, actions: Mapping[str, ActionManifest]) -> 
     for use in _uses(workflow):
         if (manifest := actions.get(use.uses)) is not None:
             found.extend(_check_use(workflow.path, use, manifest))
+    found.extend(_check_approvals(workflow, actions))
     return sorted(found, key=lambda problem: (problem.line, problem.column))
+
+
+def _check_approvals(workflow: Workflow, actions: Mapping[str, ActionManifest]) -> Iterable[Problem]:
+    """An approval is a whole job, and deploys nothing."""
+    approvals = {uses for uses, manifest in actions.items() if isinstance(manifest.runs, ApprovalRuns)}
+    for job in workflow.jobs.values():
+        for step in job.steps:
+            if step.uses in approvals:
+                remedy = f"write 'uses: {step.uses}' at a job of its own, and let this one need it"
+                yield _problem(workflow.path, step.uses_at or step.at, "an approval is no step", remedy)
+        if job.uses in approvals and job.environment is not None:
+            remedy = "write 'environment' at the job that deploys"
+            at = job.uses_at or job.at
+            yield _problem(workflow.path, at, "an approval deploys to no environment", remedy)
 
 
 def _uses(workflow: Workflow) -> Iterable[_Use]:

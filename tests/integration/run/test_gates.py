@@ -197,3 +197,74 @@ jobs:
     assert here.ledger.gates.answer(run_id, "deploy (production)", told)
     here.conductor.look_at_gates(run_id)
     assert here.finished(run_id).state == "success"
+
+
+APPROVE = """
+jobs:
+  deploy:
+    uses: approve@v1
+    with:
+      message: 'Ship ${{ inputs.what }}?'
+      approvers: ada, @bob
+      approvals: '${{ fromJSON(inputs.count) }}'
+    outputs:
+      approved-by: {type: string}
+      comment: {type: string}
+  ship:
+    needs: [deploy]
+    uses: script@v1
+    checkout: false
+    with: {script: 'echo "by ${{ needs.deploy.outputs.approved-by }}: ${{ needs.deploy.outputs.comment }}"'}
+inputs:
+  what: {type: string, default: it}
+  count: {type: string, default: '2'}
+"""
+
+
+def test_an_approval_is_a_job_without_a_container(here: Runner) -> None:
+    run_id = here.begin(APPROVE)
+    waiting(here, run_id)
+    assert here.ledger.runs.get(run_id).reason == "deploy waits for 2 approvals by ada or bob: Ship it?"
+    answer(here, run_id, said="fine")
+    answer(here, run_id, "Bob", said="$(reboot)")
+    found = here.finished(run_id)
+    assert found.state == "success"
+    assert found.log("ship").strip().endswith("by ada, Bob: $(reboot)")
+    assert (found.jobs["deploy"].attempt, here.ledger.deployments.list()) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("count", "reason"),
+    [
+        ("3", "3 approvals cannot come from 2 people"),
+        ("1.5", "1.5 approvals are no whole number"),
+        ("0", "'approvals' must be above zero, not 0"),
+    ],
+)
+def test_an_approval_that_nobody_could_give_fails(here: Runner, count: str, reason: str) -> None:
+    found = here.run(APPROVE, inputs={"count": count})
+    assert (found.jobs["deploy"].state, found.jobs["deploy"].reason) == ("failure", reason)
+
+
+def test_an_approval_waits_on_in_another_process(here: Runner) -> None:
+    run_id = here.begin(APPROVE, inputs={"count": "1"})
+    waiting(here, run_id)
+    here.conductor.close()
+    told = Answer(actor="bob", is_approval=True, at=time.time())
+    assert here.ledger.gates.answer(run_id, "deploy", told)
+    here.conductor = here._conductor()
+    here.conductor.begin(run_id)
+    found = here.finished(run_id)
+    assert found.log("ship").strip().endswith("by bob:")
+
+
+def test_a_job_tells_itself_where_what_it_deployed_is_reached(here: Runner) -> None:
+    text = """
+jobs:
+  deploy:
+    environment: {name: preview, url: '${{ steps.up.outputs.url }}'}
+    checkout: false
+    steps: [{id: up, run: 'echo "url=https://pr-7.example.org" >> $GITHUB_OUTPUT'}]
+"""
+    assert here.run(text).state == "success"
+    assert here.ledger.deployments.list()[0].url == "https://pr-7.example.org"

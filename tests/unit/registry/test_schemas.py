@@ -87,7 +87,15 @@ GOOD = [
     "name: n\nversion: 1.0.0\nruns: {using: composite, steps: [{uses: a@v1, with: {x: [1]}, env: {A: b}}]}",
     "name: n\nversion: 1.0.0\nruns: {using: composite, steps: [{run: a, continue-on-error: '${{ x }}'}]}",
 ]
+APPROVAL = "name: n\nversion: 1.0.0\nruns: {using: approval, "
+GOOD += [
+    APPROVAL + "message: x}",
+    APPROVAL + "approvers: [ada], approvals: 2, timeout-minutes: '${{ inputs.x }}'}",
+]
 BAD = [
+    APPROVAL + "approvals: many}",
+    APPROVAL + "timeout-minutes: 0}",
+    APPROVAL + "main: main.py}",
     RUNS.replace("main: main.py", "x: 1"),
     HEAD + "vresion: 1",
     f"name: n\nversion: 1.0\n{RUNS}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from windlass_registry.manifest import ActionInput, ActionManifest, DockerRuns, OtherRuns
+from windlass_registry.manifest import ActionInput, ActionManifest, ApprovalRuns, DockerRuns, OtherRuns
 from windlass_runner.workflow.lint import check_actions
 from windlass_runner.workflow.parse import parse_workflow
 
@@ -95,3 +95,19 @@ def test_steps_are_checked_and_unknown_actions_left_aside() -> None:
     workflow = parse_workflow(text, path="w.yaml").workflow
     found = check_actions(workflow, {"script@v1": SCRIPT})
     assert [(problem.line, problem.column) for problem in found] == [(4, 15), (5, 16)]
+
+
+def test_an_approval_is_a_job_of_its_own_that_deploys_nothing() -> None:
+    text = """jobs:
+  one:
+    steps: [{run: x}, {uses: ask@v1}]
+  two: {uses: ask@v1, environment: production}
+  three: {uses: ask@v1}
+"""
+    workflow = parse_workflow(text, path="w.yaml").workflow
+    found = check_actions(workflow, {"ask@v1": manifest(runs=ApprovalRuns())})
+    assert [str(problem) for problem in found] == [
+        "w.yaml:3:30: an approval is no step; write 'uses: ask@v1' at a job of its own, "
+        "and let this one need it",
+        "w.yaml:4:15: an approval deploys to no environment; write 'environment' at the job that deploys",
+    ]
