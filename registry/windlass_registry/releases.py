@@ -8,7 +8,7 @@ is checked, and a field that this version does not know is refused, for it could
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, get_args
@@ -87,6 +87,14 @@ class ReleaseFacts:
     def unmarked(self) -> ReleaseFacts:
         """The part that never changes."""
         return replace(self, yanked=None, deprecated=None)
+
+
+def newest_of(releases: Sequence[ReleaseFacts]) -> ReleaseFacts:
+    """What a package is shown by: the first of its releases (newest first) that is neither yanked nor a
+    pre-release, if there is one."""
+    usable = [facts for facts in releases if facts.yanked is None]
+    stable = [facts for facts in usable if not facts.version.pre]
+    return (stable or usable or releases)[0]
 
 
 def custom_of(facts: ReleaseFacts) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from windlass_registry.releases import ReleaseFacts, format_time
+from windlass_registry.releases import ReleaseFacts, format_time, newest_of
 from windlass_registry.trust import roles
 from windlass_registry.trust.hosted import HostedRoles
 
@@ -65,9 +65,7 @@ def _of_namespace(namespace: str, state: HostedRoles, badge: str | None) -> dict
 
 def _package(releases: list[ReleaseFacts], badge: str | None) -> dict[str, Any]:
     releases.sort(key=lambda facts: facts.version, reverse=True)
-    usable = [facts for facts in releases if facts.yanked is None]
-    stable = [facts for facts in usable if not facts.version.pre]
-    newest = (stable or usable or releases)[0]
+    newest = newest_of(releases)
     return {
         "name": newest.name,
         "kind": newest.kind,
@@ -75,7 +73,7 @@ def _package(releases: list[ReleaseFacts], badge: str | None) -> dict[str, Any]:
         "version": str(newest.version),
         "published": format_time(newest.published),
         "versions": len(releases),
-        "yanked": not usable,
+        "yanked": newest.yanked is not None,
         "deprecated": newest.deprecated is not None,
         "badge": badge,
     }

@@ -29,12 +29,15 @@ class HttpProblem(Exception):
         *,
         remedy: str | None = None,
         headers: Mapping[str, str] | None = None,
+        why: str | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.remedy = remedy
         self.headers = dict(headers or {})
+        self.why = why
+        """One word for programs, where the status alone does not tell."""
 
 
 def problem_of(error: Exception) -> HttpProblem:
@@ -81,6 +84,8 @@ def problem_response(problem: HttpProblem) -> Response:
     }
     if problem.remedy is not None:
         body["remedy"] = problem.remedy
+    if problem.why is not None:
+        body["why"] = problem.why
     headers = {"Cache-Control": "no-store", **problem.headers}
     return JSONResponse(body, problem.status, headers=headers, media_type="application/problem+json")
 
