@@ -16,7 +16,11 @@ from windlass_registry.known_registries import KnownRegistries, KnownRegistry
 from windlass_registry.sources.builtin import load_builtin
 from windlass_registry.sources.registry import RegistryAddress, RegistrySource
 from windlass_registry.store import Store
+from windlass_runner.commands.context import repository_root
+from windlass_runner.commands.git_packages import LaterGit
 from windlass_runner.commands.invocation import Invocation
+from windlass_runner.commands.local_state import STATE
+from windlass_runner.run.storage import Storage
 
 if TYPE_CHECKING:
     from windlass_registry.trust.keys import KeyRing
@@ -65,11 +69,18 @@ def open_registries(invocation: Invocation) -> tuple[Registry, ...]:
 
 
 def open_catalog(invocation: Invocation) -> Catalog:
-    """All that this user's `uses` can mean: what is built in, and the registries that they believe."""
+    """All that this user's `uses` can mean: what is built in, the registries that they believe, git
+    repositories, and the packages that are on this machine."""
+    cache = cache_folder(invocation.environment)
+    stores = [Store(cache / "packages")]
+    root = repository_root(invocation.folder)
+    if root is not None:
+        stores.append(Store(Storage(root / STATE).packages))
     return Catalog(
         builtin=load_builtin(),
         registries=open_registries(invocation),
-        stores=[Store(cache_folder(invocation.environment) / "packages")],
+        git=LaterGit(invocation.environment, root=cache / "git", store=stores[0]),
+        stores=stores,
     )
 
 

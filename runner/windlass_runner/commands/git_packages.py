@@ -1,0 +1,42 @@
+"""Actions of git repositories for this user: git is loaded when the first of them is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from threading import Lock as Mutex
+from typing import TYPE_CHECKING, Final
+
+from windlass_registry.refs import GitRef
+from windlass_registry.store import Store
+
+if TYPE_CHECKING:
+    from windlass_registry.catalog import GitPackage, GitPackages
+
+LARGEST_FILE_BYTES: Final = 512 * 1024 * 1024
+"""What one commit of a repository may bring: twice what a package may hold, for git keeps it compressed."""
+
+
+class LaterGit:
+    """Implements `catalog.GitPackages`; packages go into `store`."""
+
+    def __init__(self, environment: Mapping[str, str], *, root: Path, store: Store) -> None:
+        self._environment = environment
+        self._root = root
+        self._store = store
+        self._mutex = Mutex()
+        self._opened: GitPackages | None = None
+
+    def fetch(self, ref: GitRef, *, commit: str | None = None) -> GitPackage:
+        """See `catalog.GitPackages`."""
+        return self._open().fetch(ref, commit=commit)
+
+    def _open(self) -> GitPackages:
+        from windlass_registry.sources.git import GitSource
+        from windlass_runner.forges.git import Git
+
+        with self._mutex:
+            if self._opened is None:
+                git = Git(environment=self._environment, file_limit_bytes=LARGEST_FILE_BYTES)
+                self._opened = GitSource(git, root=self._root, store=self._store)
+            return self._opened
