@@ -66,8 +66,14 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        self._allow(self.answer_timeout_s if self.pipeline else self.head_timeout_s)
-        super().on_response_complete()
+        if self.pipeline:
+            self._allow(self.answer_timeout_s)
+            super().on_response_complete()
+            return
+        self._allow(self.head_timeout_s)  # what uvicorn would set another timer for
+        self.server_state.total_requests += 1
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
 
     def _allow(self, seconds: float) -> None:
         """Cut the connection off unless the next step comes in this time."""

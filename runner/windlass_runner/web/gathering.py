@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
-
-from starlette.concurrency import run_in_threadpool
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -14,10 +13,11 @@ R = TypeVar("R")
 
 class Gathering(Generic[T, R]):
     """`work` may block, takes several items at once, and answers in their order; it is called on one thread
-    at a time. For one event loop's thread."""
+    of its own. For one event loop's thread."""
 
     def __init__(self, work: Callable[[Sequence[T]], Sequence[R]]) -> None:
         self._work = work
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="windlass-gathering")
         self._waiting: list[tuple[T, asyncio.Future[R]]] = []
         self._task: asyncio.Task[None] | None = None
 
@@ -37,7 +37,8 @@ class Gathering(Generic[T, R]):
 
     async def _do_all(self, items: Sequence[tuple[T, asyncio.Future[R]]]) -> None:
         try:
-            values = await run_in_threadpool(self._work, [item for item, _ in items])
+            loop = asyncio.get_running_loop()
+            values = await loop.run_in_executor(self._thread, self._work, [item for item, _ in items])
         except Exception as error:
             for _, answer in items:
                 if not answer.done():
