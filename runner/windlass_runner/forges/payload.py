@@ -93,8 +93,8 @@ def parse_payload(text: bytes) -> Payload:
         raise BadDelivery("the body is not whole JSON") from error
     if not isinstance(data, dict):
         raise BadDelivery("the body must be a JSON object")
-    may_be_deep = text.count(b"{") + text.count(b"[") > _MOST_LEVELS
-    if may_be_deep and _is_too_deep(data):
+    opened = len(text.split(b"{", _MOST_LEVELS)) + len(text.split(b"[", _MOST_LEVELS)) - 2
+    if opened > _MOST_LEVELS and _is_too_deep(data):
         raise BadDelivery(f"the body is nested more than {_MOST_LEVELS} levels deep")
     return Payload(data)
 
