@@ -25,14 +25,16 @@ class WorkerState:
 
 class Worker:
     """Calls `work` whenever it is woken, and when the pause is over that `work` returned (None: no
-    end). An exception never ends it: it is written down, shown on `/healthz`, and tried again later."""
+    end). An exception never ends it: it is written down, shown on `/healthz`, and tried again later.
+    `pace_s`: the least time between two calls, however often it is woken."""
 
-    def __init__(self, name: str, work: Callable[[], float | None]) -> None:
+    def __init__(self, name: str, work: Callable[[], float | None], *, pace_s: float = 0.0) -> None:
         self.name = name
         self._work = work
+        self._pace_s = pace_s
         self._journal = Journal(name)
         self._woken = threading.Event()
-        self._is_stopping = False
+        self._is_stopping = threading.Event()
         self._failures = 0
         self._error: str | None = None
         self._thread = threading.Thread(target=self._run, name=f"windlass-{name}", daemon=True)
@@ -43,11 +45,12 @@ class Worker:
 
     def wake(self) -> None:
         """There is something to do. Cheap; from any thread."""
-        self._woken.set()
+        if not self._woken.is_set():
+            self._woken.set()
 
     def stop(self) -> None:
         """Begin no further work."""
-        self._is_stopping = True
+        self._is_stopping.set()
         self._woken.set()
 
     def join(self, timeout_s: float) -> bool:
@@ -61,10 +64,10 @@ class Worker:
         return WorkerState(name=self.name, is_alive=self._thread.is_alive(), error=self._error)
 
     def _run(self) -> None:
-        while not self._is_stopping:
+        while not self._is_stopping.is_set():
             self._woken.clear()
             pause_s = self._work_once()
-            if not self._is_stopping:
+            if not self._is_stopping.wait(self._pace_s):
                 self._woken.wait(pause_s)
 
     def _work_once(self) -> float | None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from itertools import pairwise
 
 from windlass_registry.errors import OperatorError
 from windlass_runner.daemon.worker import Worker, backoff_s
@@ -41,6 +43,34 @@ def test_a_worker_works_when_it_is_woken() -> None:
     worker.stop()
     assert worker.join(10)
     assert not worker.state().is_alive
+
+
+def test_a_worker_that_is_woken_again_and_again_keeps_its_pace() -> None:
+    turns: list[float] = []
+    worked = threading.Semaphore(0)
+
+    def work() -> None:
+        turns.append(time.monotonic())
+        worked.release()
+
+    worker = Worker("test", work, pace_s=0.05)
+    worker.start()
+    for _ in range(3):
+        assert worked.acquire(timeout=10)
+        worker.wake()
+    worker.stop()
+    assert worker.join(10)
+    assert all(later - earlier >= 0.04 for earlier, later in pairwise(turns))
+
+
+def test_a_worker_that_waits_for_its_next_turn_is_stopped_at_once() -> None:
+    worked = threading.Event()
+    worker = Worker("test", worked.set, pace_s=600)
+    worker.start()
+    assert worked.wait(10)
+    worker.wake()
+    worker.stop()
+    assert worker.join(10)
 
 
 def test_pauses_grow_to_a_limit() -> None:
