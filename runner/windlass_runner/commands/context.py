@@ -34,6 +34,8 @@ class Place:
     """Why this one, in words."""
     is_daemon: bool
     """Whether a daemon works on it (and takes requests)."""
+    url: str | None = None
+    """How others reach that daemon, where its settings say so."""
 
 
 def find_place(arguments: Namespace, invocation: Invocation) -> Place:
@@ -56,6 +58,7 @@ def find_place(arguments: Namespace, invocation: Invocation) -> Place:
         database=settings.storage.database,
         origin=origin,
         is_daemon=True,
+        url=settings.server.url,
     )
 
 

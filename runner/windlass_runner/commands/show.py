@@ -26,6 +26,7 @@ def execute(arguments: Namespace, invocation: Invocation) -> int:
     from windlass_runner.commands.chosen_run import find_run
     from windlass_runner.commands.context import find_place, open_ledger
     from windlass_runner.commands.following import Follower
+    from windlass_runner.commands.page_link import page_link
     from windlass_runner.commands.paint import Paint
     from windlass_runner.commands.run_records import images_of, run_json
     from windlass_runner.commands.summary import render_summary
@@ -34,8 +35,9 @@ def execute(arguments: Namespace, invocation: Invocation) -> int:
     place = find_place(arguments, invocation)
     with open_ledger(place) as ledger:
         run = find_run(ledger, arguments.run)
+        page = page_link(place, run)
         if arguments.json:
-            invocation.print_json(run_json(ledger, run.id))
+            invocation.print_json({**run_json(ledger, run.id), **({"url": page} if page else {})})
             return 0
         follower = Follower(ledger, place.storage, run.id, with_lines=False)
         follower.read()
@@ -47,4 +49,6 @@ def execute(arguments: Namespace, invocation: Invocation) -> int:
     invocation.out.write(
         render_summary(view, paint=paint, now=time.time(), tail=tail, shorten=shorten, images=images)
     )
+    if page is not None:
+        invocation.print(paint(f"page {page}", "dim"))
     return 0

@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from windlass_registry.errors import OperatorError
+from windlass_runner.daemon.commit_urls import commit_urls
 from windlass_runner.daemon.host import check_supported
 from windlass_runner.daemon.journal import Journal
 from windlass_runner.daemon.opening import Opening
@@ -31,6 +32,7 @@ from windlass_runner.web.artifacts import make_artifacts
 from windlass_runner.web.bounds import BoundedProtocol
 from windlass_runner.web.link_gate import Shown
 from windlass_runner.web.plots import make_plots
+from windlass_runner.web.run_page import make_run_pages
 
 _GRACE_S: Final = 2
 _LOOK_S: Final = 0.5
@@ -57,7 +59,7 @@ def serve(
         try:
             opening.attempt()
             hooks = {forge: partial(opening.receive, forge) for forge in FORGES}
-            parts = [make_api(_source(settings, opening, stopping)), *_linked(settings, opening)]
+            parts = [make_api(_source(settings, opening, stopping)), *_linked(settings, opening, stopping)]
             with serving_http(make_app(hooks=hooks, health=opening.health, parts=parts), listener):
                 Journal("server").info("server.listens", address=address)
                 ready(address)
@@ -78,14 +80,19 @@ def _source(settings: Settings, opening: Opening, stopping: threading.Event) -> 
     )
 
 
-def _linked(settings: Settings, opening: Opening) -> list[BaseRoute]:
+def _linked(settings: Settings, opening: Opening, stopping: threading.Event) -> list[BaseRoute]:
     """What links open; nothing where nobody was told how to reach the daemon."""
     if settings.server.url is None:
         return []
     shown = Shown(
         ledger=opening.ledger, links=opening.links, storage=Storage(settings.storage.path), clock=time.time
     )
-    return [make_artifacts(shown), make_plots(shown)]
+    pages = make_run_pages(
+        shown,
+        name_of=_source(settings, opening, stopping).name_of,
+        commit_url=commit_urls(settings.repositories),
+    )
+    return [make_artifacts(shown), make_plots(shown), *pages]
 
 
 @contextlib.contextmanager

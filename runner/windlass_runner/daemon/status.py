@@ -16,11 +16,12 @@ from windlass_runner.run.check_evidence import Evidence
 from windlass_runner.run.check_report import to_checks
 from windlass_runner.run.report import JobReport, OutputReport, RemarkReport, RunReport, note_text, to_note
 from windlass_runner.run.storage import Storage
-from windlass_runner.web.links import LINKED_TYPES, Links
+from windlass_runner.web.links import LINKED_TYPES, Links, job_anchor
 from windlass_runner.workflow.events import Event
 
 _RUNS_LOOKED_AT: Final = 100
-Link = Callable[[str], str | None]
+Link = Callable[[RunRecord], str | None]
+"""The address of a run's page; None: nobody serves it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,16 +38,24 @@ class ChecksShown:
 
 
 def compose_status(
-    ledger: Ledger, repository: str, sha: str, *, url_of: Link, at: float, checks: ChecksShown | None = None
+    ledger: Ledger,
+    repository: str,
+    sha: str,
+    *,
+    url_of: Link,
+    at: float,
+    checks: ChecksShown | None = None,
+    links: Links | None = None,
 ) -> CommitStatus:
     """The status of a commit as it is now: of each workflow, its newest run.
 
-    Without `checks` it is the note alone, for which the ledger is read and nothing else.
+    Without `checks` it is the note alone, for which the ledger is read and nothing else. With `links` it
+    names addresses of what jobs put out.
     """
     runs = ledger.runs.of_commit(repository, sha)
     newest = _newest(runs)
-    links = checks.links if checks is not None else None
-    reports = [run_report(ledger, run, url=url_of(run.id), links=links) for run in newest]
+    links = checks.links if checks is not None else links
+    reports = [run_report(ledger, run, url=url_of(run), links=links) for run in newest]
     note = note_text(to_note(reports, commit=sha, updated=at))
     if checks is None:
         return CommitStatus(repository=repository, sha=sha, checks=(), note=note)
@@ -80,7 +89,7 @@ def _comments(
             pulls.setdefault(number, []).append(run)
 
     def described(run: RunRecord) -> tuple[RunReport, Evidence]:
-        report = run_report(ledger, run, url=url_of(run.id), links=checks.links)
+        report = run_report(ledger, run, url=url_of(run), links=checks.links)
         return report, read_evidence(ledger, checks.storage, run)
 
     return tuple(
@@ -111,13 +120,17 @@ def run_report(ledger: Ledger, run: RunRecord, *, url: str | None, links: Links 
         started=run.started_at,
         finished=run.ended_at,
         url=url,
-        jobs=tuple(_job_report(job, links) for job in jobs),
+        jobs=tuple(
+            _job_report(job, links, url=f"{url}#{job_anchor(place)}" if url else None)
+            for place, job in enumerate(jobs, 1)
+        ),
         remarks=() if jobs else _refusals(ledger, run),
     )
 
 
-def _job_report(job: JobRecord, links: Links | None) -> JobReport:
+def _job_report(job: JobRecord, links: Links | None, *, url: str | None) -> JobReport:
     return JobReport(
+        url=url,
         key=job.key,
         name=job.name,
         state=job.state,

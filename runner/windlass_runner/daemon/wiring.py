@@ -47,7 +47,7 @@ from windlass_runner.plan.compile import PlanOptions
 from windlass_runner.run.conductor import Conductor, Host
 from windlass_runner.run.storage import Storage
 from windlass_runner.run.workspace import Mirror, private_copy
-from windlass_runner.web.links import Links
+from windlass_runner.web.links import Links, run_url
 
 FIRST_POLL_S = 5.0
 _SWEEP_EVERY_S = 300.0
@@ -196,9 +196,10 @@ def _join(
             ledger,
             repository,
             sha,
-            url_of=lambda _run_id: None,
+            url_of=lambda run: None if links is None else run_url(links, run),
             at=clock(),
             checks=forges.checks(repository, storage, links),
+            links=links,
         ),
         forge_of=lambda repository: forges.of(repository, plain=plain),
         clock=clock,

@@ -8,7 +8,7 @@ import tarfile
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from windlass_runner.data.trees import open_plain, walk
 from windlass_runner.ledger.ledger import Ledger
+from windlass_runner.run.storage import Storage
 from windlass_runner.web.link_gate import SAFE_HEADERS, Shown, behind_link, told
 from windlass_runner.web.links import LINKED_TYPES
 
@@ -32,9 +33,16 @@ def make_artifacts(shown: Shown) -> Route:
         found = outputs.get(name)
         if not isinstance(found, Mapping) or found.get("type") not in LINKED_TYPES:
             return _gone()
-        return _send(shown.storage.outputs(run, key) / name, method=request.method)
+        place = _kept_at(found, shown.storage) or shown.storage.outputs(run, key) / name
+        return _send(place, method=request.method)
 
     return Route("/artifacts/{run}/{job:path}/{name}", behind_link(shown, answer), methods=["GET"])
+
+
+def _kept_at(output: Mapping[str, Any], storage: Storage) -> Path | None:
+    """Where it lies: with an earlier run, where the job was not run again."""
+    path = Path(str(output.get("path", "")))
+    return path if storage.runs in path.parents and ".." not in path.parts else None
 
 
 def _send(place: Path, *, method: str) -> Response:

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import quote, urlencode
 
+from windlass_runner.ledger.records import RunRecord
+
 LIFETIME_S: Final = 30 * 86_400.0
 LINKED_TYPES: Final = ("artifact", "volume")
 """Outputs that are handed out; the others are texts, or versions of their own."""
@@ -56,3 +58,13 @@ class Links:
         signed = f"{ends}\n{path}".encode(errors="replace")
         digest = hmac.new(self.key, signed, hashlib.sha256).digest()
         return urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def run_url(links: Links, run: RunRecord) -> str:
+    """The page of a run: one address while it goes on, and at its end another, which is open longer."""
+    return links.make("runs", run.id, since=run.ended_at or run.created_at)
+
+
+def job_anchor(place: int) -> str:
+    """The part of that page that is about a job, by its place among all of them, from 1."""
+    return f"job-{place}"

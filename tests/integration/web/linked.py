@@ -19,6 +19,7 @@ from windlass_runner.web.artifacts import make_artifacts
 from windlass_runner.web.link_gate import Shown
 from windlass_runner.web.links import Links
 from windlass_runner.web.plots import make_plots
+from windlass_runner.web.run_page import make_run_pages
 
 NOW = 1000.0
 
@@ -48,5 +49,9 @@ def serving_links(ledger: Ledger, storage: Storage, *, has_begun: bool = True) -
             storage=storage,
             clock=lambda: NOW,
         )
-        with serving_http(Starlette(routes=[make_artifacts(shown), make_plots(shown)]), listener):
+        pages = make_run_pages(
+            shown, name_of=lambda url: url, commit_url=lambda _url, sha: f"https://example.org/commit/{sha}"
+        )
+        app = Starlette(routes=[make_artifacts(shown), make_plots(shown), *pages])
+        with serving_http(app, listener):
             yield Linked(links)

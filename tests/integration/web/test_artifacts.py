@@ -131,3 +131,19 @@ def test_while_the_daemon_waits_to_begin_it_says_so(ledger: Ledger, storage: Sto
         served = Served(linked, ledger, storage)
         answer = served.get(served.link("weights"))
         assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+
+
+def test_what_a_job_of_an_earlier_run_put_out_comes_from_there(
+    served: Served, ledger: Ledger, storage: Storage
+) -> None:
+    again = ledger.runs.create(new_run(jobs=(NewJob(key=KEY, name="Train"),), rerun_of=served.run), at=3.0)
+    assert again is not None
+    outputs = {
+        "weights": {"type": "artifact", "path": str(served.folder / "weights")},
+        "all": {"type": "artifact", "path": "/etc/passwd"},
+        "gone": {"type": "artifact", "path": str(storage.runs / ".." / "link.key")},
+    }
+    ledger.runs.record(again, jobs=[JobUpdate(key=KEY, outputs=outputs)], at=4.0)
+    assert served.get(served.link("weights", run=again)).body == LARGE
+    assert served.get(served.link("all", run=again)).status == 410
+    assert served.get(served.link("gone", run=again)).status == 410

@@ -17,7 +17,7 @@ from windlass_runner.plan.model import ActionPin, Plan
 from windlass_runner.run.check_evidence import BaseFigures
 from windlass_runner.run.log_file import LogWriter
 from windlass_runner.run.storage import Storage
-from windlass_runner.web.links import Links
+from windlass_runner.web.links import Links, run_url
 from windlass_runner.workflow.events import Event
 
 PATH = ".windlass/workflows/train.yaml"
@@ -178,7 +178,7 @@ def test_files_that_a_job_put_out_have_links_that_stay_the_same(ledger: Ledger, 
     (check,) = compose(ledger, ChecksShown(storage=storage, links=links)).checks
     assert f"[weights](<{links.make('artifacts', run_id, 'train', 'weights', since=5.0)}>)" in check.summary
     assert "[elsewhere](<https://else.example.org/>)" in check.summary
-    assert check.summary.count("](<") == 2
+    assert check.summary.count("](<") == 3  # and the job
     (without,) = compose(ledger, ChecksShown(storage=storage)).checks
     assert "ci.example.org" not in without.summary
 
@@ -321,3 +321,21 @@ def test_other_branches_are_compared_with_the_base_or_the_default_branch(
     found = base_of(ledger, storage, ours)
     assert found is not None
     assert (found.ref, found.sha) == ("main", "b" * 40)
+
+
+def test_a_note_has_links_to_files_and_jobs_where_the_daemon_has_an_address(
+    ledger: Ledger, storage: Storage
+) -> None:
+    run_id = new_run(ledger)
+    outputs = {"weights": {"type": "artifact", "path": "/store/weights"}}
+    job = JobUpdate(key="train", state="success", attempt=1, ended_at=5.0, outputs=outputs)
+    ledger.runs.record(run_id, run=RunUpdate(state="success", ended_at=5.0), jobs=[job], at=5.0)
+    links = Links(address="https://ci.example.org", key=b"k" * 32)
+    found = compose_status(
+        ledger, "digits", "a" * 40, url_of=lambda run: run_url(links, run), at=9.0, links=links
+    )
+    (workflow,) = json.loads(found.note)["workflows"]
+    (told,) = workflow["jobs"]
+    assert workflow["url"].startswith(f"https://ci.example.org/runs/{run_id}?ends=")
+    assert told["url"] == f"{workflow['url']}#job-1"
+    assert told["outputs"][0]["url"].startswith(f"https://ci.example.org/artifacts/{run_id}/train/weights?")
