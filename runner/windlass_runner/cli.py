@@ -59,6 +59,9 @@ GROUPS: Final[tuple[tuple[str, tuple[tuple[str, str], ...]], ...]] = (
         "Registry",
         (
             ("publish", "make a release of a folder, signed, for others to use"),
+            ("yank", "tell everybody not to start using a release"),
+            ("deprecate", "say what to use instead"),
+            ("verify", "who vouches for what the lock pins, one line a check"),
             ("keys", "the keys that publish: make, change, take away"),
             ("registry", "begin a registry, grant namespaces, choose whom to believe"),
         ),

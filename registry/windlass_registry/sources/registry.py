@@ -46,13 +46,21 @@ class RegistryAddress:
 class RegistrySource:
     """Implements `index.Source` for one registry. Safe to use from several threads.
 
-    Packages go into `store`; `cache` is the folder of what was believed last.
+    Packages go into `store`; `cache` is the folder of what was believed last. `is_offline`: nothing but that
+    is asked.
     """
 
     def __init__(
-        self, registry: RegistryAddress, *, store: Store, cache: Path, clock: Callable[[], datetime]
+        self,
+        registry: RegistryAddress,
+        *,
+        store: Store,
+        cache: Path,
+        clock: Callable[[], datetime],
+        is_offline: bool = False,
     ) -> None:
         self.registry = registry
+        self._is_offline = is_offline
         self._store = store
         self._cache = cache
         self._clock = clock
@@ -121,9 +129,20 @@ class RegistrySource:
             self._store.add_archive(self._download(facts))
         return self._store.path(facts.digest)
 
+    def verify_stored(self, facts: ReleaseFacts) -> bool:
+        """Read a release's files again and compare; False where they are not here.
+
+        Raises:
+            OperatorError: they were changed on disk.
+        """
+        if not self._store.has(facts.digest):
+            return False
+        self._store.verify(facts.digest)
+        return True
+
     def _download(self, facts: ReleaseFacts) -> bytes:
         """The signed bytes; one more than the signed number of them ends it at once."""
-        from windlass_registry.trust.client import TrustError
+        from windlass_registry.trust.explaining import TrustError
         from windlass_registry.trust.transport import MissingFile
 
         shown = f"{facts.name} {facts.version}"
@@ -194,7 +213,11 @@ class RegistrySource:
             from windlass_registry.trust.client import RegistryClient
 
             client = RegistryClient(
-                self._transport(), root=self.registry.root, cache=self._cache, clock=self._clock
+                self._transport(),
+                root=self.registry.root,
+                cache=self._cache,
+                clock=self._clock,
+                is_offline=self._is_offline,
             )
         if self._asked_at is None or not self._asked_at <= now < self._asked_at + FRESH_FOR:
             client.refresh()

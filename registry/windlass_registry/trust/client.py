@@ -21,12 +21,14 @@ from tuf.api.metadata import Metadata, Root, TargetFile, Targets
 from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 
 from windlass_registry.errors import OperatorError
+from windlass_registry.hosting.files import write_whole
 from windlass_registry.layout import statement_path
 from windlass_registry.names import is_namespace
 from windlass_registry.releases import ReleaseError, ReleaseFacts
 from windlass_registry.trust import roles
+from windlass_registry.trust.explaining import TrustError, explain
 from windlass_registry.trust.statements import LARGEST_BYTES, statement_digest
-from windlass_registry.trust.transport import MissingFile, Transport, read_bounded
+from windlass_registry.trust.transport import CacheTransport, MissingFile, Transport, read_bounded
 
 ROOT_BYTES: Final = 512_000
 _LIMITS: Final = UpdaterConfig(
@@ -34,14 +36,6 @@ _LIMITS: Final = UpdaterConfig(
 )
 
 Clock = Callable[[], datetime]
-
-
-class TrustError(OperatorError):
-    """The registry is not believed. `kind` says why, in one word."""
-
-    def __init__(self, message: str, *, kind: str, remedy: str) -> None:
-        super().__init__(message, remedy=remedy)
-        self.kind = kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,14 +122,19 @@ class RegistryClient:
     """One registry, read once: all that it gives belongs to the same moment.
 
     `cache` keeps what was believed last, so that nobody can show an older state; one folder for each root.
+    `is_offline`: what was believed last is all that there is; its signatures and their ends count as ever.
     Not safe in several threads; several processes may share a cache.
     """
 
-    def __init__(self, transport: Transport, *, root: bytes, cache: Path, clock: Clock) -> None:
+    def __init__(
+        self, transport: Transport, *, root: bytes, cache: Path, clock: Clock, is_offline: bool = False
+    ) -> None:
+        self._cache = cache / root_digest(root).removeprefix("sha256:")[:16]
+        if is_offline:
+            transport = CacheTransport(self._cache, address=transport.address)
         self.transport = transport
         self.address = transport.address
         self._root = root
-        self._cache = cache / root_digest(root).removeprefix("sha256:")[:16]
         self._clock = clock
         self._updater: Updater | None = None
         self._namespaces: dict[str, Namespace | None] = {}
@@ -194,7 +193,12 @@ class RegistryClient:
             TrustError: it is missing or another.
             UpstreamError: the registry does not answer.
         """
+        kept = self._cache / statement_path(release.statement)
         content = b""
+        with suppress(OSError):
+            content = kept.read_bytes()
+            if statement_digest(content) == release.statement:
+                return content
         try:
             content = read_bounded(self.transport, statement_path(release.statement), at_most=LARGEST_BYTES)
         except MissingFile:
@@ -207,6 +211,8 @@ class RegistryClient:
                 kind="statement",
                 remedy="use another mirror, or tell the registry's owner",
             )
+        with suppress(OSError):  # it is fetched again
+            write_whole(kept, content)
         return content
 
     def _read(self, name: str) -> Namespace | None:
@@ -281,59 +287,3 @@ class _Fetcher(FetcherInterface):
             yield from self._transport.chunks(url)
         except MissingFile as error:
             raise exceptions.DownloadHTTPError(f"there is no {url}", 404) from error
-
-
-def explain(error: Exception, *, address: str) -> TrustError:
-    """What one of TUF's exceptions means for whoever wants to run something."""
-    said = str(error) or type(error).__name__
-    match error:
-        case exceptions.ExpiredMetadataError():
-            return _expired(said, address)
-        case exceptions.BadVersionNumberError():
-            return TrustError(
-                f"the registry {address} shows an older state than this machine has seen before ({said}): "
-                "a mirror that is behind, a restored backup, or somebody who hides the newest releases",
-                kind="rollback",
-                remedy="read the registry itself instead of a mirror, or ask its owner",
-            )
-        case exceptions.UnsignedMetadataError():
-            return TrustError(
-                f"the registry {address} shows something that those who may have not signed ({said})",
-                kind="signature",
-                remedy="do not use it until its owner has said why; another mirror may be sound",
-            )
-        case exceptions.DownloadHTTPError():
-            return TrustError(
-                f"the registry {address} lacks a file that it names ({said}): a mirror that is incomplete",
-                kind="missing",
-                remedy="copy it again, or read the registry itself",
-            )
-        case exceptions.DownloadLengthMismatchError() | exceptions.LengthOrHashMismatchError():
-            return TrustError(
-                f"the registry {address} gives other bytes than were signed ({said})",
-                kind="tampered",
-                remedy="use another mirror, and tell the registry's owner",
-            )
-        case _:
-            return TrustError(
-                f"what the registry {address} gives is no metadata of a registry ({said})",
-                kind="tampered",
-                remedy="use another mirror, and tell the registry's owner",
-            )
-
-
-def _expired(said: str, address: str) -> TrustError:
-    if "timestamp" in said or "snapshot" in said:
-        return TrustError(
-            f"nobody has confirmed for a while what is newest at the registry {address} ({said}): a mirror "
-            "that is behind, a server that stands still, somebody who hides the newest releases, or a wrong "
-            "clock here",
-            kind="expired",
-            remedy="look at this machine's clock; the registry's owner signs anew with 'windlass registry "
-            "refresh'",
-        )
-    return TrustError(
-        f"a signature of the registry {address} has run out ({said})",
-        kind="expired",
-        remedy="look at this machine's clock; else its owner has to sign anew",
-    )

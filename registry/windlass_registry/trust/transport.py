@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Protocol
@@ -12,6 +13,7 @@ from windlass_registry.errors import OperatorError, UpstreamError
 _CHUNK: Final = 1 << 18
 _CONNECT_S: Final = 10.0
 _READ_S: Final = 30.0
+_VERSIONED: Final = re.compile(r"\A[0-9]+\.")
 
 
 class MissingFile(Exception):
@@ -111,3 +113,23 @@ class HttpTransport:
                 answer.release_conn()
         except HTTPError as error:
             raise UpstreamError(f"the registry {self.address} does not answer: {error}") from error
+
+
+class CacheTransport:
+    """Reads what a client has believed last, where there is no network. `cache` is the client's folder.
+
+    TUF's client keeps each role once, without its version in its name.
+    """
+
+    def __init__(self, cache: Path, *, address: str) -> None:
+        self._cache = cache
+        self.address = address
+
+    def chunks(self, path: str) -> Iterator[bytes]:
+        """See `Transport`."""
+        folder, _, name = path.rpartition("/")
+        role = _VERSIONED.sub("", name)
+        kept = self._cache / (role if folder == "metadata" else path)
+        if role == "root.json" or not kept.is_file():
+            raise MissingFile(path)
+        yield kept.read_bytes()

@@ -48,11 +48,17 @@ def key_ring(invocation: Invocation) -> KeyRing:
     return KeyRing(config_folder(invocation.environment) / "keys")
 
 
-def open_source(registry: RegistryAddress, invocation: Invocation) -> RegistrySource:
-    """What reads one registry for this user."""
+def open_source(
+    registry: RegistryAddress, invocation: Invocation, *, is_offline: bool = False
+) -> RegistrySource:
+    """What reads one registry for this user; `is_offline`: by what was read last."""
     cache = cache_folder(invocation.environment)
     return RegistrySource(
-        registry, store=Store(cache / "packages"), cache=cache / "registries", clock=utc_now
+        registry,
+        store=Store(cache / "packages"),
+        cache=cache / "registries",
+        clock=utc_now,
+        is_offline=is_offline,
     )
 
 
