@@ -238,7 +238,8 @@ def _join(
             monotonic=time.monotonic,
             wake_intake=wake("intake"),
         ).turn
-    workers.update({name: Worker(name, turn) for name, turn in turns.items()})
+    paces_s = {"intake": _GATHER_S}  # deliveries by the thousand are not looked for one by one
+    workers.update({name: Worker(name, turn, pace_s=paces_s.get(name, 0.0)) for name, turn in turns.items()})
     return Daemon(
         webhooks=Webhooks(
             repositories=settings.repositories,
