@@ -64,6 +64,23 @@ class Start:
     delay_s: float = 0.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Successor:
+    """A job's attempt, made ready while the job that it waits for ran: it may begin when that has ended."""
+
+    attempt: Attempt
+    host: str
+    is_its_turn: Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Followed:
+    """What follows from a job's end. `begun`: the successor, where it is among them and has begun."""
+
+    starts: list[Start]
+    begun: Attempt | None = None
+
+
 class ActiveRun:
     """The state of one run in this process. Its methods may be called from any thread.
 
@@ -157,34 +174,34 @@ class ActiveRun:
                 if (reason := self._stops.pop(key, None)) is not None:
                     attempt.stop("cancelled", reason)
                 return at - (earlier.started_at or at)
-            self._write(self._beginning(attempt, host=host, at=at), at=at)
+            changes = Changes()
+            self._begin(attempt, changes, host=host, at=at)
+            self._write(changes, at=at)
             return 0.0
 
-    def _beginning(self, attempt: Attempt, *, host: str, at: float) -> Changes:
+    def _begin(self, attempt: Attempt, changes: Changes, *, host: str, at: float) -> None:
         key, number = attempt.job.key, attempt.number
-        changes = Changes(
-            jobs=[JobUpdate(key=key, state="running", reason="", attempt=number, started_at=at)],
-            attempts=[
-                AttemptUpdate(
-                    job_key=key,
-                    number=number,
-                    state="created",
-                    lane=attempt.task.lane.name,
-                    container=attempt.task.name,
-                    host=host,
-                    at=at,
-                )
-            ],
-            events=[EventDraft(kind="job.started", job_key=key, data={"attempt": number})],
-        )
         if not self._is_begun:
             self._is_begun = True
             changes.run = RunUpdate(state="running", reason="", started_at=at)
-            changes.events.insert(0, EventDraft(kind="run.started"))
-        return changes
+            changes.events.append(EventDraft(kind="run.started"))
+        changes.jobs.append(JobUpdate(key=key, state="running", reason="", attempt=number, started_at=at))
+        changes.attempts.append(
+            AttemptUpdate(
+                job_key=key,
+                number=number,
+                state="created",
+                lane=attempt.task.lane.name,
+                container=attempt.task.name,
+                host=host,
+                at=at,
+            )
+        )
+        changes.events.append(EventDraft(kind="job.started", job_key=key, data={"attempt": number}))
 
-    def ended(self, attempt: Attempt, ending: Ending) -> list[Start]:
-        """An attempt has ended: try again, or let what depends on the job follow."""
+    def ended(self, attempt: Attempt, ending: Ending, successor: Successor | None = None) -> Followed:
+        """An attempt has ended: try again, or let what depends on the job follow. The successor begins in
+        the same transaction, if it follows and it is its turn."""
         key, at = attempt.job.key, self._clock()
         with self.lock:
             self.attempts.pop(key, None)
@@ -204,10 +221,21 @@ class ActiveRun:
             again = self._retry(attempt, ending, changes)
             if again is not None:
                 self._write(changes, at=at)
-                return [again]
-            return self._final(attempt, ending, changes, at=at)
+                return Followed(starts=[again])
+            starts = self._final(attempt, ending, changes, at=at)
+            begun: Attempt | None = None
+            if successor is not None and self._begins(successor, starts):
+                begun = self.attempts[successor.attempt.job.key] = successor.attempt
+                self._begin(begun, changes, host=successor.host, at=at)
+            self._write(changes, at=at)
+            return Followed(starts=starts, begun=begun)
+
+    def _begins(self, successor: Successor, starts: Sequence[Start]) -> bool:
+        key = successor.attempt.job.key
+        return any(start.key == key for start in starts) and successor.is_its_turn()
 
     def _final(self, attempt: Attempt, ending: Ending, changes: Changes, *, at: float) -> list[Start]:
+        """What follows from the job's end, into `changes` with that."""
         key = attempt.job.key
         state = self._conclusion(attempt, ending)
         changes.jobs.append(
@@ -227,7 +255,7 @@ class ActiveRun:
             changes.urls[key] = ending.environment_url
         data = {"state": state, "reason": ending.reason, "exit_code": ending.exit_code}
         changes.events.append(EventDraft(kind="job.ended", job_key=key, data=data))
-        return self._follow(self.progress.finish(key, state, ending.outputs), changes)
+        return self._settle(self.progress.finish(key, state, ending.outputs), changes, at=at)
 
     def cancel(self, reason: str, *, force: bool = False) -> list[Start]:
         """Stop what runs, end what waits. Jobs whose `if` asks for it still run."""
@@ -285,6 +313,20 @@ class ActiveRun:
     ) -> list[Start]:
         """Write down what was decided, in one transaction with what it follows from."""
         at = self._clock()
+        starts = self._settle(decisions, changes, at=at, stop_reason=stop_reason, force=force)
+        self._write(changes, at=at)
+        return starts
+
+    def _settle(
+        self,
+        decisions: Sequence[Decision],
+        changes: Changes,
+        *,
+        at: float,
+        stop_reason: str = "",
+        force: bool = False,
+    ) -> list[Start]:
+        """What was decided, into `changes`; the jobs to start."""
         starts: list[Start] = []
         queue = deque(decisions)
         while queue:
@@ -313,7 +355,6 @@ class ActiveRun:
             changes.run = RunUpdate(state=self.state, reason=reason, ended_at=at)
             changes.events.append(EventDraft(kind="run.ended", data={"state": self.state}))
         self._tell_whether_waiting(changes, is_moving=bool(starts))
-        self._write(changes, at=at)
         return starts
 
     def _admit(self, key: str, starts: list[Start], changes: Changes, *, at: float) -> Sequence[Decision]:

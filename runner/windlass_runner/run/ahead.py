@@ -62,6 +62,15 @@ class Ahead:
         made.attempt.discard()
         return None
 
+    def take_ready(self, run_id: str, key: str) -> Attempt | None:
+        """The attempt that was made ahead, without waiting; None: there is none, or it is not ready."""
+        with self._lock:
+            made = self._made.get((run_id, key))
+            if made is None or not made.future.done():
+                return None
+            del self._made[run_id, key]
+        return made.attempt
+
     def discard(self, run_id: str, key: str) -> None:
         """Undo what was made for a job that will not run now."""
         with self._lock:

@@ -42,6 +42,10 @@ from windlass_runner.workflow.model import Service
 _LIVE_METRICS_S: Final = 0.5
 
 
+def _nothing() -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assembled:
     """An attempt with its folders made and its texts settled, as far as they can be ahead."""
@@ -69,6 +73,7 @@ class Attempt:
         self._figures = Figures(self._folders, on_metrics)
         self._figures_read_at = 0.0
         self._on_waiting = on_waiting
+        self._on_started: Callable[[], None] = _nothing
         self._assembled: Assembled | None = None
         self._stopping = Stopping(task.folders, clock=task.around.clock)
         self._left: tuple[Container, ...] = ()
@@ -99,12 +104,13 @@ class Attempt:
         if self._assembled is not None:
             self._assembled.host.stop()
 
-    def run(self) -> Ending:
-        """Carry it out. A failed job is a value.
+    def run(self, on_started: Callable[[], None] = _nothing) -> Ending:
+        """Carry it out. A failed job is a value. `on_started` is called when a step has been started.
 
         Raises:
             EngineUnavailable: the engine went away; call again when it is back.
         """
+        self._on_started = on_started
         try:
             assembled = self._assemble()
             ending = self._carry_out(assembled)
@@ -172,6 +178,7 @@ class Attempt:
             stopping=self._stopping,
             images=around.images,
             read_files=lambda step: read_step_files(folders, step, log),
+            on_started=lambda: self._on_started(),
             on_output=self._read_figures,
             on_waiting=self._on_waiting,
             left=self._left,

@@ -63,6 +63,7 @@ class AttemptHost:
         stopping: Stopping,
         images: Images,
         read_files: Callable[[ReadyStep], StepFiles],
+        on_started: Callable[[], None],
         on_output: Callable[[], None],
         on_waiting: Callable[[str], None],
         left: tuple[Container, ...] = (),
@@ -74,6 +75,7 @@ class AttemptHost:
         self._folders = folders
         self._log = log
         self._read_files = read_files
+        self._on_started = on_started
         self._on_output = on_output
         self._on_waiting = on_waiting
         self._images = images
@@ -88,6 +90,7 @@ class AttemptHost:
         self._running: _Running | None = None
         self._is_preparing = False
         self._number = 0
+        self._made_for = 0
         self._end_of_time: threading.Timer | None = None
         self.is_overdue = False
         """The steps that followed a stop took too long, and were ended."""
@@ -129,7 +132,8 @@ class AttemptHost:
     # -- ahead -----------------------------------------------------------------------------------
 
     def create_ahead(self, step: ReadyStep) -> None:
-        """Make the container of the only step, and start nothing. `run` takes it."""
+        """Make the container of the only step and its files, and start nothing. `run` takes them."""
+        self._make_command_files(step)
         self._waiting = self._create(self._frame.spec(step, name=self._frame.name), step.command.build)
 
     def discard(self) -> None:
@@ -203,6 +207,7 @@ class AttemptHost:
         with self._lock:
             self._running = _Running(number=number, end=end)
         self._end_if_met()
+        self._on_started()
 
     def end_session(self) -> None:
         """End what the steps left running: from here on nobody writes to the job's folders."""
@@ -230,7 +235,9 @@ class AttemptHost:
     # -- how -------------------------------------------------------------------------------------
 
     def _make_command_files(self, step: ReadyStep) -> None:
-        SharedFolder(self._folders.control).make_folder(f"steps/{step.number}", COMMAND_FILES)
+        if step.number != self._made_for:
+            SharedFolder(self._folders.control).make_folder(f"steps/{step.number}", COMMAND_FILES)
+            self._made_for = step.number
 
     def _adopt(self, spec: ContainerSpec, build: ImageBuild | None = None) -> Container:
         container, self._waiting = self._waiting, None

@@ -22,6 +22,10 @@ class Entry:
     is_taken: bool = field(compare=False, default=False)
     group: str | None = field(compare=False, default=None)
     """The concurrency group that it holds."""
+    begun: Any = field(compare=False, default=None)
+    """Its attempt, where that is written down as begun already."""
+    before: Any = field(compare=False, default=None)
+    """The attempt that had the slot before, to be cleaned away as soon as this one runs."""
 
 
 class JobQueue:

@@ -10,6 +10,7 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Final
 
 from windlass_registry.errors import WindlassError
@@ -18,7 +19,7 @@ from windlass_runner.expressions import ExpressionError
 from windlass_runner.expressions.templates import evaluate_template
 from windlass_runner.expressions.values import to_text
 from windlass_runner.plan.model import Group
-from windlass_runner.run.active import ActiveRun, Start
+from windlass_runner.run.active import ActiveRun, Start, Successor
 from windlass_runner.run.ahead import Ahead
 from windlass_runner.run.alarms import Alarms
 from windlass_runner.run.attempt import Attempt
@@ -188,6 +189,23 @@ class Slots:
 
     def _perform(self, entry: Entry, lane: Lane) -> Entry | None:
         """Attempt one job; the job to go on with in the same lane, if there is one."""
+        clean_before = partial(self._clean_before, entry)
+        try:
+            begun = (entry.begun, 0.0) if entry.begun is not None else self._begin(entry, lane)
+            if begun is None:
+                return None
+            attempt, ran_s = begun
+            follower = self._create_follower(entry.run, entry.key, lane)
+            ending = self._run(entry.run, attempt, ran_s, on_started=clean_before)
+        finally:
+            clean_before()
+        if ending is None:
+            return None
+        return self._go_on(entry, attempt, ending, follower=follower)
+
+    def _begin(self, entry: Entry, lane: Lane) -> tuple[Attempt, float] | None:
+        """The attempt of a job, written down as begun, and for how many seconds it ran already; None
+        where there is nothing to run."""
         active: ActiveRun = entry.run
         if active.progress.legs[entry.key].state in FINAL:
             self._leave(entry)
@@ -204,30 +222,44 @@ class Slots:
             attempt.discard()
             self._leave(entry)
             return None
-        follower = self._create_follower(active, entry.key, lane)
-        ending = self._run(active, attempt, ran_s)
-        if ending is None:
-            return None
-        starts = active.ended(attempt, ending)
-        self._clean_behind(active.id, attempt)
-        self._leave(entry)
-        return self._go_on(active, starts, follower)
+        return attempt, ran_s
 
-    def _go_on(self, active: ActiveRun, starts: list[Start], follower: str | None) -> Entry | None:
-        """Queue what follows; the job whose container was made ahead may start at once, in its lane."""
+    def _go_on(self, entry: Entry, attempt: Attempt, ending: Ending, *, follower: str | None) -> Entry | None:
+        """Write the end down and queue what follows. The one job that follows for certain may go on at
+        once, in this lane: where it is made already, its beginning is written down with that end."""
+        active: ActiveRun = entry.run
+        made = self._ahead.take_ready(active.id, follower) if follower is not None else None
+        successor: Successor | None = None
+        if made is not None:
+            its_turn = partial(self._is_its_turn, active, made.job.key)
+            successor = Successor(attempt=made, host=self._host_name, is_its_turn=its_turn)
+        followed = active.ended(attempt, ending, successor)
+        self._leave(entry)
+        if made is not None and followed.begun is None:
+            made.discard()
         chosen: Entry | None = None
         rest: list[Start] = []
-        for start in starts:
-            rank = self._rank(active, start.key)
-            is_its_turn = self._queue.idle > 0 or not self._queue.has_better_than(rank)
-            if start.key == follower and is_its_turn:
-                chosen = Entry(rank=rank, run=active, key=start.key, is_taken=True)
+        for start in followed.starts:
+            is_chosen = start.key == follower and (
+                followed.begun is not None if made is not None else self._is_its_turn(active, start.key)
+            )
+            if is_chosen:
+                rank = self._rank(active, start.key)
+                chosen = Entry(rank=rank, run=active, key=start.key, is_taken=True, begun=followed.begun)
             else:
                 rest.append(start)
-        if follower is not None and chosen is None:
-            self._ahead.discard(active.id, follower)
+        if chosen is not None:
+            chosen.before = attempt
+        else:
+            self._clean_behind(active.id, attempt)
+            if follower is not None:
+                self._ahead.discard(active.id, follower)
         self.follow(active, rest)
         return chosen
+
+    def _is_its_turn(self, active: ActiveRun, key: str) -> bool:
+        """Whether no job of another run, or a more urgent one, waits for this slot."""
+        return self._queue.idle > 0 or not self._queue.has_better_than(self._rank(active, key))
 
     def _create_follower(self, active: ActiveRun, key: str, lane: Lane) -> str | None:
         """Have the container made of the one job that will follow, while this one runs."""
@@ -238,7 +270,9 @@ class Slots:
         self._ahead.make(active, job.key, lane)
         return job.key
 
-    def _run(self, active: ActiveRun, attempt: Attempt, ran_s: float) -> Ending | None:
+    def _run(
+        self, active: ActiveRun, attempt: Attempt, ran_s: float, *, on_started: Callable[[], None]
+    ) -> Ending | None:
         """Run an attempt under its timeout, of which an earlier process may have used `ran_s`
         seconds; None where this process lets go of it."""
         limit_s = max(0.0, self._minutes(active, attempt) * 60 - ran_s)
@@ -246,7 +280,7 @@ class Slots:
         try:
             while True:
                 try:
-                    ending = attempt.run()
+                    ending = attempt.run(on_started)
                     return None if self._closing.is_set() and ending.state != "success" else ending
                 except EngineUnavailable as error:
                     if not self._waits_for_engine:
@@ -268,7 +302,15 @@ class Slots:
         except (ExpressionError, TypeError, ValueError):
             return DEFAULT_TIMEOUT_MINUTES
 
+    def _clean_before(self, entry: Entry) -> None:
+        """Clean away what had the slot before, now that its successor has been started: until then it would
+        only be in the way."""
+        before, entry.before = entry.before, None
+        if before is not None:
+            self._clean_behind(entry.run.id, before)
+
     def _clean_behind(self, run_id: str, attempt: Attempt) -> None:
+        """Clean an ended attempt away, by another thread."""
         if self._closing.is_set():
             return
         future = self._cleaners.submit(attempt.clean)
