@@ -146,10 +146,11 @@ class _Application:
         """Take a publication as a whole, or say why not."""
         token = await self._admit(request)
         body = await _read_body(request, at_most=self._server.limits.publication_bytes)
-        answer = await run_in_threadpool(self._publish, token, body)
-        return JSONResponse(answer, HTTPStatus.CREATED)
+        is_check = request.query_params.get("check") == "true"
+        answer = await run_in_threadpool(self._publish, token, body, is_check=is_check)
+        return JSONResponse(answer, HTTPStatus.OK if is_check else HTTPStatus.CREATED)
 
-    def _publish(self, token: PublisherToken, body: bytes) -> dict[str, Any]:
+    def _publish(self, token: PublisherToken, body: bytes, *, is_check: bool) -> dict[str, Any]:
         server = self._server
         self._uploads.sweep(now=server.clock())
         roles, digests, statements = decode_publication(body)
@@ -157,11 +158,12 @@ class _Application:
         archives = {digest: self._uploaded(digest) for digest in digests}
         added_bytes = sum(map(len, archives.values()))
         check_quota(self._shelves.now(), roles, added_bytes, limit_bytes=server.limits.namespace_bytes)
+        publication = Publication(roles=roles, archives=archives, statements=statements)
         try:
-            server.folder.accept(Publication(roles=roles, archives=archives, statements=statements))
+            (server.folder.check if is_check else server.folder.accept)(publication)
         except Refused as refused:
             raise as_problem(refused) from refused
-        for digest in digests:
+        for digest in () if is_check else digests:
             self._uploads.forget(digest)
         return {"roles": sorted(roles), "archives": digests}
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from windlass_registry.errors import OperatorError
 from windlass_registry.known_registries import KnownRegistry
 from windlass_registry.publication import Publishing
+from windlass_registry.server_publishing import ServerPublishing
 from windlass_registry.sources.registry import RegistrySource
 from windlass_registry.trust.client import Namespace as SignedNamespace
 from windlass_registry.trust.keys import KeyRing, PublicKey
@@ -17,6 +18,7 @@ from windlass_registry.trust.publishing import Signers
 from windlass_runner.commands.invocation import Invocation
 from windlass_runner.commands.registries import chosen_registry, key_ring, open_source
 from windlass_runner.commands.registry_keeping import open_folder
+from windlass_runner.commands.registry_login import token_for
 
 RELEASE = ".release"
 OWNER = ".owner"
@@ -104,14 +106,14 @@ def open_namespace(name: str, registry: str | None, invocation: Invocation) -> N
             remedy="send its owner your .owner.pub file; they run: windlass registry grant "
             f"{name} --key FILE",
         )
-    return NamespacePlace(signed=signed, source=source, publishing=open_publishing(known))
+    return NamespacePlace(signed=signed, source=source, publishing=open_publishing(known, invocation))
 
 
-def open_publishing(known: KnownRegistry) -> Publishing:
-    """What takes a publication for that registry."""
+def open_publishing(known: KnownRegistry, invocation: Invocation) -> Publishing:
+    """What takes a publication for that registry. Raises OperatorError where it wants a token."""
     address = known.registry.address
     if "://" in address and not address.startswith("file://"):
-        raise OperatorError(f"{address} takes no publications yet", remedy="publish where its folder is")
+        return ServerPublishing(address, token=token_for(address, invocation))
     return open_folder(Path(address.removeprefix("file://")))
 
 

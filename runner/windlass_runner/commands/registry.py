@@ -13,6 +13,8 @@ windlass registry init ~/registry
 windlass registry grant acme --key acme.owner.pub --verified
 windlass registry add https://registry.example.org --root sha256:9f86d0…
 windlass registry list
+windlass registry serve ~/registry --listen 0.0.0.0:8480
+windlass registry token create acme-ci --namespace acme --expires 90d
 """
 _ACTIONS: Final = {
     "init": "begin a registry in a folder",
@@ -21,6 +23,9 @@ _ACTIONS: Final = {
     "list": "the registries that are believed here",
     "remove": "forget one",
     "refresh": "sign anew what is newest, before it runs out",
+    "serve": "let others read it and publish to it, over HTTP",
+    "token": "who may publish to a served registry",
+    "login": "keep the token that a registry's owner gave you",
 }
 
 
@@ -36,8 +41,30 @@ def configure(parser: ArgumentParser) -> None:
         "folder", nargs="?", metavar="DIR", help="the registry's (the only one known)"
     )
     made["refresh"].add_argument("--force", action="store_true", help="also where it is not due")
+    _configure_serve(made["serve"])
+    _configure_token(made["token"])
+    made["login"].add_argument("name", nargs="?", metavar="NAME", help="which registry (the only one)")
+    made["login"].add_argument("--token-file", metavar="FILE", help="where the token is (asks for it)")
     for each in made.values():
         add_json(each)
+
+
+def _configure_serve(parser: ArgumentParser) -> None:
+    parser.add_argument("folder", nargs="?", metavar="DIR", help="the registry's (the only one known)")
+    parser.add_argument("--listen", default="127.0.0.1:8480", metavar="HOST:PORT", help="where (%(default)s)")
+    parser.add_argument("--url", metavar="URL", help="how others reach it, for lines that people copy")
+
+
+def _configure_token(parser: ArgumentParser) -> None:
+    from windlass_runner.commands.tokens import lifetime
+
+    parser.add_argument("verb", choices=("create", "list", "revoke"), metavar="create|list|revoke")
+    parser.add_argument("name", nargs="?", metavar="NAME", help="what the token is called")
+    parser.add_argument("--folder", metavar="DIR", help="the registry's (the only one known)")
+    parser.add_argument(
+        "--namespace", metavar="NAME", help="only for this one (all, and the registry itself)"
+    )
+    parser.add_argument("--expires", type=lifetime, metavar="TIME", help="for so long, as 90d (for ever)")
 
 
 def _configure_init(parser: ArgumentParser) -> None:
@@ -99,5 +126,14 @@ def execute(arguments: Namespace, invocation: Invocation) -> int:
             return registry_list.add(arguments, invocation)
         case "remove":
             return registry_list.remove(arguments, invocation)
+        case "serve" | "token":
+            from windlass_runner.commands import registry_serving
+
+            serving = {"serve": registry_serving.serve, "token": registry_serving.token}
+            return serving[arguments.action](arguments, invocation)
+        case "login":
+            from windlass_runner.commands.registry_login import login
+
+            return login(arguments, invocation)
         case _:
             return registry_list.tell(arguments, invocation)

@@ -1,0 +1,48 @@
+"""The registry that a daemon serves beside its own work: `<storage>/registry`, under `/registry`."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from starlette.routing import Mount
+
+from windlass_runner.daemon.journal import Journal
+
+PREFIX: Final = "/registry"
+DATABASE: Final = "private/server.db"
+
+
+@contextlib.contextmanager
+def embedded_registry(
+    folder: Path, *, url: str | None, journal: Journal, prefix: str = PREFIX
+) -> Iterator[list[Mount]]:
+    """What serves the registry of that folder; nothing where there is none (it takes 20 MB to read one).
+
+    Raises:
+        OperatorError: its database cannot be used.
+    """
+    if not (folder / "metadata" / "timestamp.json").is_file():
+        yield []
+        return
+    from windlass_registry.hosting.folder import RegistryFolder
+    from windlass_registry.server.accounts import Accounts
+    from windlass_registry.server.app import RegistryServer, make_registry
+    from windlass_registry.server.keeping import Keeping
+    from windlass_registry.sources.builtin import load_builtin
+
+    registry = RegistryFolder(folder, clock=lambda: datetime.now(UTC), builtin=load_builtin().names())
+    accounts = Accounts.open(f"sqlite:///{folder / DATABASE}")
+    keeping = Keeping(registry, told=lambda text: journal.warning("registry.not-refreshed", error=text))
+    keeping.start()
+    try:
+        public = None if url is None else f"{url.rstrip('/')}{prefix}"
+        server = RegistryServer(folder=registry, accounts=accounts, clock=time.time, url=public)
+        yield [Mount(prefix, app=make_registry(server))]
+    finally:
+        keeping.stop()
+        accounts.close()
