@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from windlass_registry.errors import OperatorError
 from windlass_registry.store import Store
@@ -30,8 +30,12 @@ from windlass_runner.ledger.records import (
 )
 from windlass_runner.plan.model import Plan
 from windlass_runner.run.conductor import Conductor, Host
+from windlass_runner.run.environments import Environments, no_environments
 from windlass_runner.run.storage import Storage, slug
 from windlass_runner.run.workspace import snapshot_working_tree
+
+if TYPE_CHECKING:
+    from windlass_runner.commands.doorkeeper import Doorkeeper
 
 TICK_S: Final = 0.1
 HARD_STOP_S: Final = 15.0
@@ -51,6 +55,7 @@ class Workbench:
     host: str
     clock: Callable[[], float]
     early: EarlyLanes | None = None
+    environments: Environments = no_environments
 
 
 def carry_out(
@@ -61,11 +66,12 @@ def carry_out(
     kept: Sequence[JobUpdate] = (),
     display_of: Callable[[RunView], Display],
     interrupts: Interrupts,
+    doorkeeper: Doorkeeper | None = None,
 ) -> RunView:
     """Run it to its end, shown live. Outputs then lie in the repository's `.windlass/out/<run>`.
 
     `plan`: what `new` has as text. `kept`: jobs that are not run, because an earlier run's results are
-    taken.
+    taken. `doorkeeper`: who answers to its gates, where it has any.
     """
     ledger, storage = bench.ledger, bench.storage
     with ledger.transaction():
@@ -82,7 +88,15 @@ def carry_out(
             if bench.early is not None:
                 bench.early.keep_for(run_id)
                 bench.early.close()
-            view = _watch(bench, conductor, run_id, plan, display_of=display_of, interrupts=interrupts)
+            view = _watch(
+                bench,
+                conductor,
+                run_id,
+                plan,
+                display_of=display_of,
+                interrupts=interrupts,
+                doorkeeper=doorkeeper,
+            )
         except BaseException:
             _clear_away(bench, run_id)
             raise
@@ -103,6 +117,8 @@ def _host(bench: Workbench, snapshot: Path) -> Host:
         clock=bench.clock,
         parallelism=bench.parallelism,
         name=bench.host,
+        environments=bench.environments,
+        is_attended=True,
         is_reported=False,
         waits_for_engine=False,
     )
@@ -123,6 +139,7 @@ def _watch(
     *,
     display_of: Callable[[RunView], Display],
     interrupts: Interrupts,
+    doorkeeper: Doorkeeper | None,
 ) -> RunView:
     follower = Follower(bench.ledger, bench.storage, run_id)
     display = display_of(follower.view)
@@ -134,7 +151,11 @@ def _watch(
         if interrupts.count:  # it came before there was anything to stop
             conductor.cancel(run_id, reason="interrupted at the keyboard")
         while conductor.wait(run_id, timeout_s=TICK_S) is None and not interrupts.is_hard_over(HARD_STOP_S):
-            display.update(follower.view, follower.read())
+            lines = follower.read()
+            if doorkeeper is None or not doorkeeper.hides(display):
+                display.update(follower.view, lines)
+            if doorkeeper is not None and doorkeeper.attend(follower.view, display):
+                conductor.look_at_gates(run_id)  # also at what was answered in another terminal
             if follower.view.is_cancelling and not interrupts.count and not is_asked:
                 is_asked = True
                 conductor.cancel(run_id, reason="cancelled by hand")

@@ -42,6 +42,14 @@ def configure(parser: ArgumentParser) -> None:
         default=[],
         help="give the jobs the variable NAME of this environment as a secret",
     )
+    parser.add_argument("--yes", "-y", action="store_true", help="let all jobs through their gates")
+    parser.add_argument(
+        "--approve",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="let the job or environment NAME through its gate; may be given again",
+    )
     parser.add_argument("--parallel", "-p", metavar="N", type=_count, help="jobs at once (4)")
     parser.add_argument("--plain", action="store_true", help="plain lines, also on a terminal")
     parser.add_argument("--config", metavar="FILE", help="the daemon's settings, as ./windlass.toml")

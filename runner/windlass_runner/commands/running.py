@@ -25,6 +25,7 @@ from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.records import FINAL, JobUpdate, RunRecord
 from windlass_runner.plan.codec import loads
 from windlass_runner.plan.model import Plan
+from windlass_runner.run.environments import Environments, no_environments
 from windlass_runner.run.prepare import new_run, with_dependants
 from windlass_runner.run.storage import Storage
 
@@ -57,12 +58,25 @@ def run_prepared(
             host=host.name,
             clock=time.time,
             early=early,
+            environments=_environments(arguments, invocation, plan),
         )
         for run_id in sweep(bench):
             invocation.say(f"note: cleared away run {run_id}, whose process was killed")
         kept = _kept(arguments, bench, plan)
         run = new_run(plan, repository=plan.event.repository, snapshot=str(root))
         return run_and_tell(bench, run, plan=plan, kept=kept, arguments=arguments, invocation=invocation)
+
+
+def _environments(arguments: Namespace, invocation: Invocation, plan: Plan) -> Environments:
+    """What the settings of this folder say of environments, where the plan names any."""
+    if all(spec.environment is None for spec in plan.specs.values()):
+        return no_environments
+    settings = own_settings(arguments, invocation)
+    if settings is None:
+        return no_environments
+    from windlass_runner.daemon.environment_settings import described
+
+    return described(settings.environments, settings.repositories, invocation.environment)
 
 
 def _kept(arguments: Namespace, bench: Workbench, plan: Plan) -> tuple[JobUpdate, ...]:
@@ -117,6 +131,7 @@ def run_again(
             parallelism=host.parallelism,
             host=host.name,
             clock=time.time,
+            environments=_environments(arguments, invocation, plan),
         )
         return run_and_tell(
             bench, rerun.run, plan=plan, kept=rerun.kept, arguments=arguments, invocation=invocation

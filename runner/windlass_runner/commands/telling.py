@@ -6,7 +6,7 @@ import time
 from argparse import Namespace
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from windlass_runner.commands.following import Display, Follower, follow, ledger_pause
 from windlass_runner.commands.interrupts import Interrupts
@@ -21,8 +21,12 @@ from windlass_runner.commands.summary import LINES_OF_FAILURE, render_summary
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.records import JobUpdate, NewRun
 from windlass_runner.plan.model import Plan
+from windlass_runner.run.gates import has_gate
 from windlass_runner.run.log_file import LogLine, read_log
 from windlass_runner.run.storage import Storage
+
+if TYPE_CHECKING:
+    from windlass_runner.commands.doorkeeper import Doorkeeper
 
 
 def run_and_tell(
@@ -43,9 +47,23 @@ def run_and_tell(
             kept=kept,
             display_of=lambda view: choose_display(arguments, invocation, view),
             interrupts=interrupts,
+            doorkeeper=_doorkeeper(plan, bench.ledger, arguments, invocation),
         )
     tell_end(view, bench.ledger, bench.storage, arguments=arguments, invocation=invocation)
     return 130 if interrupts.count else exit_code(view)
+
+
+def _doorkeeper(
+    plan: Plan, ledger: Ledger, arguments: Namespace, invocation: Invocation
+) -> Doorkeeper | None:
+    """Who answers to the gates of a run; None: it has none."""
+    if not any(has_gate(spec) for spec in plan.specs.values()):
+        return None
+    import sys
+
+    from windlass_runner.commands.doorkeeper import Doorkeeper
+
+    return Doorkeeper(arguments, invocation, ledger, sys.stdin)
 
 
 def tell_begun(

@@ -50,6 +50,8 @@ class Host:
     name: str = "local"
     variables: Mapping[str, str] = field(default_factory=dict)
     environments: Environments = no_environments
+    is_attended: bool = False
+    """Whether somebody sits beside it, whose answer alone opens any gate."""
     is_reported: bool = True
     """Whether states are posted to a forge."""
     waits_for_engine: bool = True
@@ -212,7 +214,9 @@ class Conductor:
             host.ledger,
             around,
             host.ledger.runs.jobs(record.id),
-            gates=RunGates(host.ledger, record, plan, environments=host.environments),
+            gates=RunGates(
+                host.ledger, record, plan, environments=host.environments, is_attended=host.is_attended
+            ),
             clock=host.clock,
             is_reported=host.is_reported,
             giving_up=self._closing if host.waits_for_engine else None,
