@@ -13,12 +13,15 @@ import os
 import shutil
 import stat
 import subprocess
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 _FICLONE: Final = 0x40049409
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_LEVELS: Final = 64
 _SMALL: Final = 64
 """Trees of up to so many entries are copied here; starting `cp` costs more than that."""
 
@@ -55,6 +58,8 @@ def open_plain(path: Path) -> tuple[int, int] | None:
 def read_plain(path: Path, *, limit_bytes: int) -> PlainRead:
     """Read a small file of a job's; what stands in the way is a value."""
     try:
+        if _is_empty(path):
+            return PlainRead()
         found = open_plain(path)
     except FileNotFoundError:
         return PlainRead(is_missing=True)
@@ -69,6 +74,12 @@ def read_plain(path: Path, *, limit_bytes: int) -> PlainRead:
         return PlainRead(content=os.read(descriptor, size) if size else b"")
     finally:
         os.close(descriptor)
+
+
+def _is_empty(path: Path) -> bool:
+    """Whether it is a plain file that nobody has written to: as most are, so they are not even opened."""
+    status = os.lstat(path)
+    return stat.S_ISREG(status.st_mode) and status.st_size == 0
 
 
 def copy_tree(source: Path, target: Path) -> None:
@@ -141,14 +152,64 @@ def remove_tree(path: Path) -> None:
         path.unlink(missing_ok=True)
         return
     try:
-        shutil.rmtree(path)
+        remove_folder(path)
         return
     except FileNotFoundError:
         return
     except PermissionError:
         _let_write(path)
     with contextlib.suppress(FileNotFoundError):
-        shutil.rmtree(path)
+        remove_folder(path)
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder, however deep a job has made it: no more than so many levels are held open at once,
+    what lies deeper is moved up first. No link is followed.
+
+    Raises:
+        OSError: it is not there (FileNotFoundError), or something in it may not be removed.
+    """
+    if _is_removed(str(path), None):
+        return
+    top = os.open(path, _FOLDER)
+    try:
+        while _empty(top, top, depth=0):
+            pass
+    finally:
+        os.close(top)
+    path.rmdir()
+
+
+def _empty(folder: int, top: int, *, depth: int) -> bool:
+    """Remove what a folder holds. Whether anything was moved up to `top`, to be removed from there."""
+    with os.scandir(folder) as entries:
+        found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+    has_moved = False
+    for name, is_folder in found:
+        if not is_folder:
+            os.unlink(name, dir_fd=folder)
+        elif depth == _LEVELS:
+            os.rename(name, f".{uuid.uuid4().hex}", src_dir_fd=folder, dst_dir_fd=top)
+            has_moved = True
+        elif not _is_removed(name, folder):
+            inner = os.open(name, _FOLDER, dir_fd=folder)
+            try:
+                has_moved |= _empty(inner, top, depth=depth + 1)
+            finally:
+                os.close(inner)
+            os.rmdir(name, dir_fd=folder)
+    return has_moved
+
+
+def _is_removed(name: str, parent: int | None) -> bool:
+    """Whether a folder was empty, and has gone. Most of a job's are."""
+    try:
+        os.rmdir(name, dir_fd=parent)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        return False
+    return True
 
 
 def _let_write(folder: Path) -> None:

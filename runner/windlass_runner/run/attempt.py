@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
 from windlass_registry.errors import OperatorError, UpstreamError, WindlassError
+from windlass_runner.data.trees import remove_folder
 from windlass_runner.engines.base import CommandNotStartable, Container, EngineUnavailable, HostFull
 from windlass_runner.expressions import ExpressionError
 from windlass_runner.expressions.templates import evaluate_template, evaluate_value
@@ -137,12 +137,13 @@ class Attempt:
             with contextlib.suppress(OperatorError, UpstreamError):
                 self._around.engine.close_lane(self._around.run.id, self.task.lane)
         try:
-            shutil.rmtree(self._folders.root)
+            remove_folder(self._folders.root)
         except FileNotFoundError:
             return
         except OSError:
             self._around.engine.reclaim([self._folders.root], image=self.spec.image)
-            shutil.rmtree(self._folders.root, ignore_errors=True)
+            with contextlib.suppress(OSError):  # else it goes with the run
+                remove_folder(self._folders.root)
 
     # -- how -------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from windlass_registry.errors import WindlassError
+from windlass_runner.data.trees import remove_tree
 from windlass_runner.engines.base import Engine, EngineFacts
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.records import EventDraft, RunRecord, RunUpdate
@@ -258,7 +259,7 @@ class Conductor:
         """Remove what is left of a run on the host; never cancelled, tried until it is done."""
         self._slots.wait_cleaned(run_id)
         scratch = self._host.storage.scratch(run_id)
-        beside = threading.Thread(target=shutil.rmtree, args=(scratch, True), name="windlass-scratch")
+        beside = threading.Thread(target=_remove, args=(scratch,), name="windlass-scratch")
         beside.start()
         while True:
             try:
@@ -269,7 +270,7 @@ class Conductor:
                 if not self._host.waits_for_engine or self._closing.wait(ENGINE_RETRY_S):
                     break
         beside.join()
-        shutil.rmtree(scratch, ignore_errors=True)  # what came to lie there until nothing ran any more
+        _remove(scratch)  # what came to lie there until nothing ran any more
         self._ended[run_id].set()
 
     def _give_up(self, active: ActiveRun, error: Exception) -> None:
@@ -278,6 +279,14 @@ class Conductor:
         with self._lock:
             self._runs.pop(active.id, None)
         self._ended[active.id].set()
+
+
+def _remove(scratch: Path) -> None:
+    """What cannot go (a file of somebody else's) holds neither the rest back nor the run."""
+    try:
+        remove_tree(scratch)
+    except OSError:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _no_secret(_name: str) -> None:

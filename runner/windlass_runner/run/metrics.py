@@ -107,6 +107,8 @@ class MetricsTail:
 
     def _read(self) -> bytes:
         try:
+            if os.lstat(self._path).st_size == self.offset:
+                return b""
             found = open_plain(self._path)
         except OSError:
             return b""

@@ -4,7 +4,14 @@ from pathlib import Path
 import pytest
 
 from windlass_runner.data.digests import measure
-from windlass_runner.data.trees import copy_tree, link_tree, make_read_only, remove_tree, walk
+from windlass_runner.data.trees import (
+    copy_tree,
+    link_tree,
+    make_read_only,
+    remove_folder,
+    remove_tree,
+    walk,
+)
 
 
 def fill(folder: Path, count: int) -> None:
@@ -78,3 +85,30 @@ def test_walking_gives_folders_before_what_they_hold(tmp_path: Path) -> None:
     (tmp_path / "b" / "c" / "x").write_text("")
     (tmp_path / "a").write_text("")
     assert [path for path, _ in walk(tmp_path)] == ["a", "b", "b/c", "b/c/x"]
+
+
+def test_a_folder_is_removed_however_deep_a_job_has_made_it(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    (victim / "kept").touch()
+    (tmp_path / "a").mkdir()
+    place = os.open(tmp_path / "a", os.O_RDONLY)
+    for _ in range(1500):  # more than Python calls deep, more than a process may hold open
+        os.mkdir("d", dir_fd=place)
+        os.symlink(victim, "link", dir_fd=place)
+        place, outer = os.open("d", os.O_RDONLY, dir_fd=place), place
+        os.close(outer)
+    os.close(place)
+
+    remove_tree(tmp_path / "a")
+
+    assert list(tmp_path.iterdir()) == [victim]
+    assert (victim / "kept").exists()
+
+
+def test_what_may_not_be_removed_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError):
+        remove_folder(tmp_path / "file")
+    with pytest.raises(FileNotFoundError):
+        remove_folder(tmp_path / "nothing")
