@@ -14,10 +14,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from windlass_registry.errors import OperatorError
 
+NO_PROGRAM: Final = 127
+"""How a container ends whose image has no such program."""
 ContainerState = Literal["created", "running", "ended"]
 
 

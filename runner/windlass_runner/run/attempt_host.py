@@ -28,7 +28,7 @@ from windlass_runner.run.job_environment import COMMAND_FILES, step_files
 from windlass_runner.run.logs import JobLog, LogStream
 from windlass_runner.run.scratch import AttemptFolders
 from windlass_runner.run.session import Session, SessionEnded, write_driver, write_step
-from windlass_runner.run.steps import ReadyStep, StepFiles
+from windlass_runner.run.step_host import ReadyStep, StepFiles
 from windlass_runner.run.stopping import GRACE_S, Stopping
 from windlass_runner.workflow.model import Service
 

@@ -18,7 +18,7 @@ from windlass_runner.run.logs import JobLog
 from windlass_runner.run.metrics import MetricsTail, MetricSummary, summarise
 from windlass_runner.run.outputs import CollectedOutput, collect_outputs
 from windlass_runner.run.scratch import AttemptFolders
-from windlass_runner.run.steps import ReadyStep, StepFiles
+from windlass_runner.run.step_host import ReadyStep, StepFiles
 
 Points = list[Mapping[str, Any]]
 

@@ -10,7 +10,7 @@ from windlass_runner.engines.base import ContainerSpec, HealthCheck, Lane, Limit
 from windlass_runner.run.job_environment import step_files
 from windlass_runner.run.scratch import WORKSPACE
 from windlass_runner.run.session import driver_command
-from windlass_runner.run.steps import ReadyStep
+from windlass_runner.run.step_host import ReadyStep
 from windlass_runner.workflow.model import Service
 
 

@@ -10,7 +10,15 @@ from typing import Final
 
 from windlass_registry.errors import OperatorError
 from windlass_registry.policy import Policy
-from windlass_runner.engines.base import Engine, ImageBuild, ImageFacts, ImageUnavailable, PullProgress
+from windlass_runner.engines.base import (
+    Engine,
+    ImageBuild,
+    ImageFacts,
+    ImageNotBuilt,
+    ImageUnavailable,
+    PullProgress,
+)
+from windlass_runner.run.dockerfiles import base_images
 
 PULL_NEWS_S: Final = 10.0
 """How often a pull is spoken of."""
@@ -85,9 +93,22 @@ class Images:
             known = self._known.get(build.reference)
         if known is not None:
             return known
+        self._refuse_bases(build)
         found = self._engine.build_image(build, on_line=on_line)
         with self._lock:
             return self._known.setdefault(build.reference, found)
+
+    def _refuse_bases(self, build: ImageBuild) -> None:
+        """What may not be pulled may not come in by a Dockerfile either."""
+        if self._policy.image_registries is None:
+            return
+        try:
+            text = (build.context / build.dockerfile).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return  # the build says what is wrong
+        for image in base_images(text):
+            if (refused := self._policy.refuses_image(image)) is not None:
+                raise ImageNotBuilt(build.what, f"{image}: {refused}", remedy="use another action")
 
 
 def _not_as_locked(reference: str, pin: str, here: str | None, *, why: str | None = None) -> ImageUnavailable:

@@ -66,6 +66,8 @@ class StepCommand:
     """What its container sees beside what all see."""
     surroundings: Mapping[str, str] = field(default_factory=dict)
     """Variables that tell where these are; what the steps say goes over them."""
+    remedy: str | None = None
+    """What helps where the program is not there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,6 +259,8 @@ def command_of_node(step: NodeStep, place: ActionPlace) -> StepCommand:
         has_own_container=True,
         mounts=place.mounts,
         surroundings=_AT_HOME,
+        remedy=f"action '{step.action.uses}' needs the program 'node': install Node.js on this host, "
+        f"or run it in a container whose image has it ([actions] node_image; here {step.image})",
     )
 
 

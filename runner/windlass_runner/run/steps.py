@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any
 
 from windlass_runner.data.shared_folder import SharedFolder
+from windlass_runner.engines.base import NO_PROGRAM, CommandNotStartable
 from windlass_runner.expressions import ExpressionError, FixedHost, FunctionHost
 from windlass_runner.expressions.templates import evaluate_condition, evaluate_template
 from windlass_runner.expressions.values import to_text, untrusted
@@ -38,59 +39,7 @@ from windlass_runner.run.step_commands import (
     evaluate_inputs,
     input_variables,
 )
-
-Outcome = Literal["success", "failure", "cancelled", "skipped"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadyStep:
-    """One command with everything it needs, for the host to run."""
-
-    number: int
-    path: str
-    """Its id, with those of the composite actions around it: `build/1`."""
-    name: str
-    command: StepCommand
-    env: Mapping[str, str]
-    timeout_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepFiles:
-    """What a step left in its command files."""
-
-    outputs: Mapping[str, str] = field(default_factory=dict)
-    env: Mapping[str, str] = field(default_factory=dict)
-    path: tuple[str, ...] = ()
-    state: Mapping[str, str] = field(default_factory=dict)
-    """For the later stages of the same action."""
-    is_malformed: bool = False
-    """A file could not be read: the step has failed, as on GitHub."""
-
-
-class StepHost(Protocol):
-    """Runs commands of one job, one after the other."""
-
-    def run(self, step: ReadyStep, *, path_additions: tuple[str, ...]) -> int:
-        """Run it to its end; its exit code."""
-        ...
-
-    def files(self, step: ReadyStep) -> StepFiles:
-        """What it left behind."""
-        ...
-
-    def enter(self, number: int) -> bool:
-        """The step of that number comes next, whether it will run or not. True where the job's stop
-        came before it. The same number may come again, and gets the same answer."""
-        ...
-
-    def was_stopped(self, number: int) -> bool:
-        """Whether that step did not end by itself."""
-        ...
-
-    def say(self, text: str, *, step: str, kind: Literal["system", "error"] = "system") -> None:
-        """A line of our own in the job's log."""
-        ...
+from windlass_runner.run.step_host import Outcome, ReadyStep, StepHost
 
 
 @dataclass(slots=True)
@@ -270,7 +219,7 @@ class Steps:
 
     def _carry_out(self, ready: ReadyStep, scope: Scope, action: str) -> tuple[Outcome, Mapping[str, str]]:
         """Run one command, and take over what it leaves. `action`: the path of the step that it is for."""
-        code = self._host.run(ready, path_additions=self._added_path)
+        code = self._code_of(ready)
         self.last_code = code
         files = self._host.files(ready)
         self.said.update(files.outputs)
@@ -281,6 +230,18 @@ class Steps:
         if code == 0 and not files.is_malformed:
             return "success", files.outputs
         return ("cancelled" if self._host.was_stopped(ready.number) else "failure"), files.outputs
+
+    def _code_of(self, ready: ReadyStep) -> int:
+        """Run it. A program that its image lacks is told with what helps."""
+        try:
+            code = self._host.run(ready, path_additions=self._added_path)
+        except CommandNotStartable as error:
+            if ready.command.remedy is None:
+                raise
+            raise CommandNotStartable(f"'{ready.name}' cannot run", remedy=ready.command.remedy) from error
+        if code == NO_PROGRAM and ready.command.remedy is not None:
+            self._host.say(ready.command.remedy, step=ready.path, kind="error")
+        return code
 
     def _composite(self, step: CompositeStep, scope: Scope, path: str) -> tuple[Outcome, Mapping[str, str]]:
         inner = self._inner_scope(step, scope, path)

@@ -23,6 +23,7 @@ from windlass_runner.engines.process import ProcessEngine
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.records import JobRecord
 from windlass_runner.plan.compile import PlanOptions
+from windlass_runner.plan.steps import NODE_IMAGES
 from windlass_runner.run.conductor import Conductor, Host
 from windlass_runner.run.environments import EnvironmentRules
 from windlass_runner.run.log_file import read_log
@@ -45,6 +46,7 @@ class Runner:
     files: dict[str, str] = field(default_factory=dict)
     environments: dict[str, EnvironmentRules] = field(default_factory=dict)
     parallelism: int = 4
+    node_image: str = "windlass-test/node:1"
 
     def __post_init__(self) -> None:
         self.storage = Storage(self.root / "storage")
@@ -97,7 +99,9 @@ class Runner:
             root=self.root,
             pins=None,
             catalog=Catalog.of_builtin(),
-            options=PlanOptions(default_image=IMAGE),
+            options=PlanOptions(
+                default_image=IMAGE, node_images=dict.fromkeys(NODE_IMAGES, self.node_image)
+            ),
             packages=self.packages,
         )
         run_id = self.ledger.runs.create(new_run(plan, repository=happened.repository), at=time.time())
