@@ -124,4 +124,4 @@ def _new_folder(given: str | None, invocation: Invocation) -> Path:
     from windlass_runner.run.storage import Storage
 
     settings = load_settings(find_settings(invocation.folder), invocation.environment)
-    return Storage(settings.storage.path).root / "registry"
+    return Storage(settings.storage.path).registry

@@ -21,6 +21,7 @@ from windlass_runner.daemon.commit_urls import commit_urls
 from windlass_runner.daemon.host import check_supported
 from windlass_runner.daemon.journal import Journal
 from windlass_runner.daemon.opening import Opening
+from windlass_runner.daemon.registry_part import embedded_registry
 from windlass_runner.daemon.settings import ServerSettings, Settings
 from windlass_runner.daemon.webhooks import FORGES
 from windlass_runner.daemon.wiring import wire
@@ -54,12 +55,17 @@ def serve(
     """
     check_supported(settings)
     opening = Opening(lambda: wire(settings, environ), version=version("windlass"))
-    with listen(settings.server) as listener:
+    folder, url = Storage(settings.storage.path).registry, settings.server.url
+    with (
+        listen(settings.server) as listener,
+        embedded_registry(folder, url=url, journal=Journal("registry")) as registry,
+    ):
         address = address_of(listener)
         try:
             opening.attempt()
             hooks = {forge: partial(opening.receive, forge) for forge in FORGES}
-            parts = [make_api(_source(settings, opening, stopping)), *_linked(settings, opening, stopping)]
+            api = make_api(_source(settings, opening, stopping))
+            parts = [api, *registry, *_linked(settings, opening, stopping)]
             with serving_http(make_app(hooks=hooks, health=opening.health, parts=parts), listener):
                 Journal("server").info("server.listens", address=address)
                 ready(address)

@@ -8,6 +8,7 @@ runs/<run>/logs/<job>/<attempt>.jsonl         kept with the run
 runs/<run>/outputs/<job>/<name>               kept with the run
 runs/<run>.leaving/                           of a run that is being removed
 scratch/<run>/<job>/<attempt>/                gone when the job has ended
+caches/<repository>/<name>/                   what jobs keep for later runs
 datasets/  models/                            immutable versions
 engine/                                       state of the process engine
 """
@@ -49,6 +50,11 @@ class Storage:
         return self.root / "packages"
 
     @property
+    def registry(self) -> Path:
+        """The registry that a daemon keeps itself, where one was begun."""
+        return self.root / "registry"
+
+    @property
     def engine(self) -> Path:
         return self.root / "engine"
 
@@ -71,6 +77,9 @@ class Storage:
 
     def outputs(self, run_id: str, job_key: str) -> Path:
         return self.run(run_id) / "outputs" / slug(job_key)
+
+    def cache(self, repository: str) -> Path:
+        return self.root / "caches" / slug(repository)
 
     def scratch(self, run_id: str) -> Path:
         return self.scratches / run_id
