@@ -58,6 +58,8 @@ GROUPS: Final[tuple[tuple[str, tuple[tuple[str, str], ...]], ...]] = (
     (
         "Registry",
         (
+            ("search", "find actions and samples"),
+            ("info", "one action: what it takes and gives, and its releases"),
             ("publish", "make a release of a folder, signed, for others to use"),
             ("yank", "tell everybody not to start using a release"),
             ("deprecate", "say what to use instead"),

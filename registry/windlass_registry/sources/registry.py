@@ -6,14 +6,14 @@ Reading the roles (and importing what checks them) waits until a name of the reg
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from threading import RLock
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from windlass_registry.errors import AuthorError, OperatorError, Problem
 from windlass_registry.index import Release
@@ -71,11 +71,15 @@ class RegistrySource:
 
     def names(self) -> tuple[str, ...]:
         """All names, as the registry's index for searching has them: for suggestions only."""
+        return tuple(str(each.get("name", "")) for each in self.packages())
+
+    def packages(self) -> tuple[Mapping[str, Any], ...]:
+        """What the index for searching says of each package; nobody has signed it."""
         from windlass_registry.trust.transport import MissingFile, read_bounded
 
         try:
             value = json.loads(read_bounded(self._transport(), INDEX, at_most=_INDEX_BYTES))
-            return tuple(str(each["name"]) for each in value["packages"])
+            return tuple(each for each in value["packages"] if isinstance(each, dict))
         except (MissingFile, ValueError, KeyError, TypeError):
             return ()
 
