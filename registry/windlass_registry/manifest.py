@@ -53,7 +53,7 @@ MANIFEST_KEYS: Final = (
     "branding",
 )
 RESOURCE_KEYS: Final = ("gpu", "cpu", "memory", "shm-size", "instance-type", "labels")
-PERMISSION_KEYS: Final = ("network", "secrets")
+PERMISSION_KEYS: Final = ("network", "secrets", "cache")
 EXAMPLE_KEYS: Final = ("name", "description", "with", "inputs", "outputs")
 
 

@@ -182,6 +182,8 @@ class JobSpec:
     secrets: tuple[str, ...] = ()
     """Names of the secrets that it mentions; no others are given to it."""
     is_deterministic: bool = False
+    has_cache: bool = False
+    """An action of it keeps folders for later runs (`permissions.cache`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

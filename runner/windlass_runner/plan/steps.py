@@ -254,6 +254,16 @@ def is_like_githubs(step: LeafStep) -> bool:
     return isinstance(step, NodeStep) or (isinstance(step, ContainerStep) and "${{" not in step.image)
 
 
+def keeps_folders(steps: Sequence[PlannedStep], lock: Lock) -> bool:
+    """Whether an action among them asks to keep folders for later runs."""
+    return any(
+        lock.actions[step.action.uses].manifest.permissions.get("cache") is True
+        or (isinstance(step, CompositeStep) and keeps_folders(step.steps, lock))
+        for step in steps
+        if not isinstance(step, RunStep)
+    )
+
+
 def texts_in(value: Any) -> Iterator[str]:
     """Every text in a dataclass or JSON-like value, keys of mappings included."""
     stack = [value]

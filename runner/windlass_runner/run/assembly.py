@@ -27,7 +27,7 @@ from windlass_runner.plan.steps import is_like_githubs, leaves, stages_of
 from windlass_runner.run.frame import Frame
 from windlass_runner.run.images import Images
 from windlass_runner.run.job_environment import base_environment
-from windlass_runner.run.scratch import CONTROL, WORKSPACE, AttemptFolders
+from windlass_runner.run.scratch import CACHE, CACHE_NEW, CONTROL, WORKSPACE, AttemptFolders
 from windlass_runner.run.step_commands import evaluate_env
 from windlass_runner.run.storage import Storage, slug
 
@@ -142,6 +142,7 @@ def make_frame(task: Task, contexts: Mapping[str, Any]) -> Frame:
     """
     around, spec = task.around, task.spec
     actions = {digest: around.action_folder(digest) for digest in sorted(_digests(spec.steps))}
+    cache = make_cache(task) if spec.has_cache else None
     resources = bounded(spec.resources, cpus=around.cpus, memory_bytes=around.memory_bytes)
     return Frame(
         name=task.name,
@@ -150,12 +151,20 @@ def make_frame(task: Task, contexts: Mapping[str, Any]) -> Frame:
         image=to_text(evaluate_template(spec.image, contexts)),
         env={
             **base_environment(contexts["github"], task.job),
+            **({} if cache is None else {"WINDLASS_CACHE": CACHE, "WINDLASS_CACHE_NEW": CACHE_NEW}),
             **{name: str(value) for name, value in contexts["env"].items()},
         },
-        mounts=task.folders.mounts(task.inputs, actions),
+        mounts=task.folders.mounts(task.inputs, actions, cache=cache),
         limits=Limits(cpus=resources.cpu, memory_bytes=resources.memory_bytes, shm_bytes=resources.shm_bytes),
         is_single=is_single(spec),
     )
+
+
+def make_cache(task: Task) -> Path:
+    """The folder of what earlier runs of the repository kept; made where there is none."""
+    folder = task.around.storage.cache(task.around.run.repository)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def is_single(spec: JobSpec) -> bool:

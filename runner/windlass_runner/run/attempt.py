@@ -33,6 +33,7 @@ from windlass_runner.run.ending import (
 )
 from windlass_runner.run.frame import Frame
 from windlass_runner.run.full_disk import find_full_disk
+from windlass_runner.run.kept import Kept, names_in_use
 from windlass_runner.run.log_file import LogWriter
 from windlass_runner.run.logs import JobLog
 from windlass_runner.run.steps import Scope, Steps
@@ -198,12 +199,29 @@ class Attempt:
             assembled.host.start_services(self._services(assembled))
         outcome = assembled.steps.run(self.spec.steps, assembled.scope)
         assembled.host.end_session()
+        if self.spec.has_cache:
+            self._keep(assembled)
         stop = self._stopping.stop
         if outcome == "success" and stop is None:
             return self._succeeded(assembled)
         if stop is not None and stop.reason == "cancelled":
             return Ending(state="cancelled", reason=self._with_excess(stop.because, assembled))
         return self._unsuccessful(assembled, stop)
+
+    def _keep(self, assembled: Assembled) -> None:
+        """Take over what the job wants to be kept for later runs. Where that fails, they do without."""
+        around, added = self._around, self._folders.cache_new
+        scratches = around.storage.scratches
+        try:
+            around.engine.reclaim([added], image=assembled.frame.image)
+            Kept(around.storage.cache(around.run.repository)).take_over(
+                added,
+                may_add=not around.plan.event.is_fork,
+                in_use=lambda: names_in_use(scratches.glob("*/*/*/control/cache")),
+                at=around.clock(),
+            )
+        except OSError as error:
+            assembled.log.system(f"nothing was kept for later runs: {error}", kind="warning")
 
     def _services(self, assembled: Assembled) -> tuple[Service, ...]:
         contexts = assembled.scope.contexts

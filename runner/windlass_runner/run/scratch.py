@@ -17,6 +17,9 @@ INPUTS: Final = "/inputs"
 OUTPUTS: Final = "/outputs"
 CONTROL: Final = "/windlass"
 CHECKPOINT: Final = "/checkpoint"
+CACHE: Final = "/cache"
+CACHE_NEW: Final = f"{CONTROL}/cache"
+"""Where a job lays what is to be kept. In the folder of the attempt."""
 ACTIONS: Final = "/actions"
 
 TOOLS: Final = f"{CONTROL}/tools"
@@ -56,6 +59,11 @@ class AttemptFolders:
     def metrics(self) -> Path:
         return self.control / "metrics.jsonl"
 
+    @property
+    def cache_new(self) -> Path:
+        """What the job lays there is kept for later runs."""
+        return self.control / "cache"
+
     def step(self, number: int) -> Path:
         """The folder of a step's script and command files."""
         return self.control / f"steps/{number}"
@@ -72,6 +80,8 @@ class AttemptFolders:
         control.make_folder("", [self.metrics.name])
         control.make_folder("steps")
         control.make_folder("temp")
+        if spec.has_cache:
+            control.make_folder(self.cache_new.name)
         control.make_folder("tools")
         for output in spec.outputs:
             if output.type in _MADE_AHEAD:
@@ -94,13 +104,17 @@ class AttemptFolders:
             Mount(source=self.root / "github/workflow", target=GITHUB_WORKFLOW, is_read_only=True),
         )
 
-    def mounts(self, inputs: Mapping[str, Path], actions: Mapping[str, Path]) -> tuple[Mount, ...]:
-        """What a container of this attempt sees. `actions`: folders of packages by digest."""
+    def mounts(
+        self, inputs: Mapping[str, Path], actions: Mapping[str, Path], *, cache: Path | None = None
+    ) -> tuple[Mount, ...]:
+        """What a container of this attempt sees. `actions`: folders of packages by digest. `cache`: what
+        earlier runs kept."""
         return (
             Mount(source=self.workspace, target=WORKSPACE),
             Mount(source=self.outputs, target=OUTPUTS),
             Mount(source=self.control, target=CONTROL),
             Mount(source=self.checkpoint, target=CHECKPOINT),
+            *((Mount(source=cache, target=CACHE, is_read_only=True),) if cache is not None else ()),
             *(
                 Mount(source=path, target=f"{INPUTS}/{name}", is_read_only=True)
                 for name, path in inputs.items()
