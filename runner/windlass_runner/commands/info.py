@@ -35,7 +35,7 @@ def execute(arguments: Namespace, invocation: Invocation) -> int:
 
     name, _, version = arguments.action.partition("@")
     try:
-        ref = parse_uses(f"{name}@{version or 'v0'}")
+        ref = parse_uses(f"{name}@{version or 'v1'}")
     except RefError as error:
         raise OperatorError(str(error)) from error
     if not isinstance(ref, RegistryRef):
