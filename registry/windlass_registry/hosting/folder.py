@@ -91,7 +91,7 @@ class RegistryFolder:
         return HostedRoles(self.read)
 
     def check(self, publication: Publication) -> None:
-        """See `Publishing`."""
+        """All that `accept` would check; nothing is changed. Raises Refused."""
         state = self.roles()
         self._check(publication, state, SearchIndex.load(self.read(INDEX), state))
 

@@ -65,6 +65,8 @@ class Checking:
         if targets is not None:
             self._check_targets(targets)
         namespaces = tuple(sorted({roles.namespace_of(name) for name in parsed}))
+        if targets is not None:
+            self._check_handovers(targets.signed, namespaces)
         current = targets.signed if targets is not None else self._state.targets
         added: list[ReleaseFacts] = []
         for namespace in namespaces:
@@ -107,6 +109,20 @@ class Checking:
         gone = set(self._state.namespaces()) - set(roles.role_names(new.signed))
         if gone:
             raise Refused(f"the namespace '{min(gone)}' has releases and cannot go", why="changed")
+
+    def _check_handovers(self, new: Targets, namespaces: Collection[str]) -> None:
+        """A namespace that gets another owner needs their signature in the same step: without it nobody would
+        believe what is published there."""
+        for name in self._state.namespaces():
+            before = self._state.targets.get_delegated_role(name)
+            after = new.get_delegated_role(name)
+            if set(before.keyids) != set(after.keyids) and name not in namespaces:
+                raise Refused(
+                    f"'{name}' has releases, which its new owner has to sign for in the same step",
+                    why="signature",
+                    remedy=f"let the new owner make a claim with 'windlass keys claim {name}', and give it "
+                    "with --claim",
+                )
 
     def _check_namespace(
         self,

@@ -26,8 +26,9 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
-from securesystemslib.signer import CryptoSigner, SSlibKey
+from securesystemslib.signer import CryptoSigner as CryptoSigner
 from securesystemslib.signer import Key as Key
+from securesystemslib.signer import SSlibKey
 
 from windlass_registry.errors import OperatorError
 

@@ -6,7 +6,7 @@ Pure: the signers are given, and what comes out is a `Publication` to hand to a 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from securesystemslib.signer import Key, Signer
@@ -14,7 +14,7 @@ from tuf.api.metadata import Root, Targets
 
 from windlass_registry.errors import OperatorError
 from windlass_registry.publication import Publication
-from windlass_registry.releases import ReleaseFacts
+from windlass_registry.releases import ReleaseFacts, whole_seconds
 from windlass_registry.trust import roles
 from windlass_registry.trust.client import Namespace
 from windlass_registry.trust.roles import Badge, FormerKey, Lifetimes
@@ -86,14 +86,44 @@ def grant_publication(
     badge: Badge | None,
     signers: Sequence[Signer],
     now: datetime,
+    claim: Publication | None = None,
     lifetimes: Lifetimes | None = None,
 ) -> Publication:
-    """The registry with a namespace that these keys own. `targets` is the role as it was read."""
+    """The registry with a namespace that these keys own. `targets` is the role as it was read.
+
+    `claim` is what the new owner signed (see `claim_publication`), where somebody else owned it before.
+    """
     fresh = Targets.from_dict(targets.to_dict())
     roles.grant(fresh, namespace, keys, badge=badge)
     fresh.version += 1
     fresh.expires = now + (lifetimes or Lifetimes()).targets
-    return Publication(roles={"targets": roles.sign(fresh, signers)})
+    claimed = claim.roles if claim is not None else {}
+    return Publication(roles={**claimed, "targets": roles.sign(fresh, signers)})
+
+
+def claim_publication(
+    namespace: Namespace, owner: Signer, release: Signer, *, now: datetime, lifetimes: Lifetimes | None = None
+) -> Publication:
+    """All that is published in a namespace, signed by keys that shall own it from now on.
+
+    Worth nothing by itself: the registry's owner has to grant the namespace to `owner` in the same step.
+    """
+    key = owner.public_key
+    former = {
+        **namespace.former_keys,
+        **{
+            keyid: FormerKey(key=each, until=whole_seconds(now), is_revoked=False)
+            for keyid, each in namespace.release_keys.items()
+        },
+    }
+    return next_publication(
+        replace(namespace, owner_keys={key.keyid: key}),
+        [],
+        signers=Signers(release=[release], owner=[owner]),
+        now=now,
+        keys=ReleaseKeys(keys=[release.public_key], former=former),
+        lifetimes=lifetimes,
+    )
 
 
 def first_roles(

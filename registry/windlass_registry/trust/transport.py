@@ -123,7 +123,7 @@ class CacheTransport:
 
     def __init__(self, cache: Path, *, address: str) -> None:
         self._cache = cache
-        self.address = address
+        self.address = f"{address} (as it was read last)"
 
     def chunks(self, path: str) -> Iterator[bytes]:
         """See `Transport`."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from windlass_registry.archive import pack, read_archive
 from windlass_registry.errors import AuthorError, OperatorError, Problem
+from windlass_registry.hosting.folder import RegistryFolder
 from windlass_registry.names import check_name
 from windlass_registry.publication import Publication, Refused
 from windlass_registry.releases import NOTES_CHARS, SUMMARY_CHARS, Kind, ReleaseFacts, whole_seconds
@@ -99,7 +100,8 @@ def _publish(
             statements={facts.statement: statement},
         )
         if arguments.dry_run:
-            place.publishing.check(publication)
+            if isinstance(place.publishing, RegistryFolder):  # a server is not asked before it is meant
+                place.publishing.check(publication)
             return facts, publication
         try:
             place.publishing.accept(publication)
