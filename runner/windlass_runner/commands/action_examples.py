@@ -26,6 +26,8 @@ from windlass_runner.workflow.parse import ParsedWorkflow, parse_workflow
 JOB: Final = "example"
 _GIVEN: Final = "given"
 _EXPECTATIONS: Final = ("equals", "matches", "sha256", "files")
+_KINDS: Final = {"volume": "volume", "dataset": "volume", "model": "volume", "artifact": "artifact"}
+"""Of outputs that an example only names: none is committed as a version for a test."""
 _READ_BYTES: Final = 1 << 20
 
 
@@ -100,8 +102,8 @@ def _declared(value: Value, manifest: ActionManifest, name: str) -> dict[str, An
         is_file = "files" in value or "sha256" in value
         return {"type": "artifact" if is_file else "string", **kept}
     declared = manifest.outputs.get(name)
-    kind = declared.type if declared is not None else None
-    return {"type": kind if value is None and kind not in ("number", "boolean", None) else "string"}
+    kind = declared.type if declared is not None and value is None else None
+    return {"type": _KINDS.get(kind or "", "string")}
 
 
 def differences(example: Example, outputs: Mapping[str, Mapping[str, Any]]) -> tuple[Difference, ...]:
