@@ -54,10 +54,6 @@ class Publishing(Protocol):
 
     address: str
 
-    def check(self, publication: Publication) -> None:
-        """All that `accept` would check, and nothing is changed. Raises as `accept`."""
-        ...
-
     def accept(self, publication: Publication) -> None:
         """Check all of it, and make it visible at once.
 
