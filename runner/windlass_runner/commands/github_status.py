@@ -12,6 +12,7 @@ from typing import Any, TextIO
 from windlass_registry.errors import OperatorError, WindlassError
 from windlass_runner.commands.checks import Check, failed
 from windlass_runner.commands.context import load
+from windlass_runner.commands.daemon_health import DaemonHealth, fetch_health
 from windlass_runner.commands.doctor import check_line
 from windlass_runner.commands.github_facts import App, Person, fetch_app, fetch_person
 from windlass_runner.commands.github_judgement import judge_app, judge_person
@@ -58,6 +59,9 @@ def tell_status(arguments: Namespace, invocation: Invocation) -> int:
     """Every credential of the settings, or those that are named."""
     settings = load(arguments, invocation)
     reports = [inspect(settings, name, invocation.environment) for name in _chosen(settings, arguments.names)]
+    told = fetch_health(settings.server)
+    if told is not None:
+        reports = [_with_daemon(report, told, settings) for report in reports]
     if arguments.json:
         invocation.print_json({"credentials": [_json(report) for report in reports]})
     for report in reports if not arguments.json else ():
@@ -65,6 +69,16 @@ def tell_status(arguments: Namespace, invocation: Invocation) -> int:
         print_checks(report, invocation, invocation.out)
     codes = [report.exit_code for report in reports]
     return 3 if 3 in codes else max(codes)
+
+
+def _with_daemon(report: Report, told: DaemonHealth, settings: Settings) -> Report:
+    """The report, and below it what the running daemon could not do at GitHub lately."""
+    own = [each.name for each in settings.repositories if each.credentials == report.name]
+    checks = [
+        Check(name="daemon", state="warn", text=text, remedy="what it lacks stands above, or at GitHub")
+        for text in told.troubles([*own, report.name])
+    ]
+    return replace(report, checks=(*report.checks, *checks))
 
 
 def _chosen(settings: Settings, names: list[str]) -> list[str]:

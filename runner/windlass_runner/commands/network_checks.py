@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import socket
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Final, Literal
+from typing import Literal
 
 from windlass_registry.errors import WindlassError
 from windlass_runner.commands.checks import Check
-from windlass_runner.commands.paint import tame
+from windlass_runner.commands.daemon_health import fetch_health
 from windlass_runner.daemon.repository_settings import RepositorySettings
 from windlass_runner.daemon.settings import ServerSettings, Settings
-
-_LONGEST_HEALTH_BYTES: Final = 4 * 1024 * 1024
 
 
 def check_listen(server: ServerSettings) -> Check:
@@ -42,19 +38,13 @@ def check_listen(server: ServerSettings) -> Check:
 
 def _health(server: ServerSettings) -> tuple[Literal["ok", "warn", "fail"], str] | None:
     """What a daemon says of itself there; None where none answers."""
-    connection = http.client.HTTPConnection(server.host, server.port, timeout=5)
-    try:
-        connection.request("GET", "/healthz")
-        answer = connection.getresponse()
-        told = json.loads(answer.read(_LONGEST_HEALTH_BYTES))
-        problems = [tame(str(problem)) for problem in told["problems"]]
-    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
+    told = fetch_health(server)
+    if told is None:
         return None
-    finally:
-        connection.close()
-    if answer.status == HTTPStatus.SERVICE_UNAVAILABLE:
-        return "fail", "the daemon takes nothing in: " + "; ".join(problems)
-    return ("warn", "the daemon says: " + "; ".join(problems)) if problems else ("ok", "the daemon answers")
+    problems = "; ".join(told.problems)
+    if told.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        return "fail", f"the daemon takes nothing in: {problems}"
+    return ("warn", f"the daemon says: {problems}") if problems else ("ok", "the daemon answers")
 
 
 def check_address(settings: Settings) -> Check:
@@ -62,14 +52,21 @@ def check_address(settings: Settings) -> Check:
     server = settings.server
     hooks_only = [repository.name for repository in settings.repositories if repository.poll_s == 0]
     if server.url is not None:
-        return Check(name="address", state="ok", text=f"webhooks go to {server.url}/hooks/git")
-    text = f"webhooks go to http://{server.host}:{server.port}/hooks/git; statuses carry no links"
+        return Check(name="address", state="ok", text=f"webhooks go to {_hooks(settings, server.url)}")
+    base = f"http://{server.host}:{server.port}"
+    text = f"webhooks go to {_hooks(settings, base)}; statuses carry no links"
     is_local = server.host in ("127.0.0.1", "::1", "localhost")
     if hooks_only and is_local:
         text = f"only this machine reaches the webhooks that {', '.join(hooks_only)} depends on"
         remedy = 'set [server] listen = "0.0.0.0:8470" and url, or poll_s above 0'
         return Check(name="address", state="warn", text=text, remedy=remedy)
     return Check(name="address", state="ok", text=text)
+
+
+def _hooks(settings: Settings, base: str) -> str:
+    """Where each forge of the settings sends them."""
+    forges = sorted({repository.forge for repository in settings.repositories}) or ["git"]
+    return " and ".join(f"{base}/hooks/{forge}" for forge in forges)
 
 
 def check_repository(repository: RepositorySettings, environment: Mapping[str, str]) -> Check:

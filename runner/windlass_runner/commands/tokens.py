@@ -11,6 +11,7 @@ from windlass_runner.commands.invocation import Invocation
 from windlass_runner.commands.options import add_json, add_place
 
 if TYPE_CHECKING:
+    from windlass_runner.commands.context import Place
     from windlass_runner.ledger.ledger import Ledger
     from windlass_runner.ledger.records import TokenRecord
 
@@ -67,12 +68,12 @@ def lifetime(text: str) -> float:
 def execute(arguments: Namespace, invocation: Invocation) -> int:
     """Make one and show its text this once, list them, or take one away."""
     from windlass_registry.errors import OperatorError
-    from windlass_runner.commands.context import find_place, open_ledger
+    from windlass_runner.commands.context import find_place
 
     place = find_place(arguments, invocation)
     if not place.is_daemon:
         raise OperatorError(f"no daemon works on {place.origin}", remedy="name its settings with --config")
-    with open_ledger(place) as ledger:
+    with _open(place, create=arguments.action == "create") as ledger:
         match arguments.action:
             case "create":
                 _create(ledger, arguments, invocation)
@@ -81,6 +82,25 @@ def execute(arguments: Namespace, invocation: Invocation) -> int:
             case _:
                 _revoke(ledger, arguments, invocation)
     return 0
+
+
+def _open(place: Place, *, create: bool) -> Ledger:
+    """The daemon's ledger; made for the first token where no daemon has begun yet.
+
+    Raises:
+        OperatorError: there is none, and so there are no tokens.
+    """
+    from windlass_registry.errors import OperatorError
+    from windlass_runner.ledger.errors import LedgerMissing
+    from windlass_runner.ledger.ledger import Ledger
+
+    try:
+        return Ledger.open(place.database or place.storage.ledger, create=create)
+    except LedgerMissing as error:
+        raise OperatorError(
+            f"there are no tokens yet: {place.origin} has no ledger ({place.storage.root})",
+            remedy="'windlass tokens create NAME --scope read' makes the first one",
+        ) from error
 
 
 def _create(ledger: Ledger, arguments: Namespace, invocation: Invocation) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +26,22 @@ class RepositoryHealth:
     poll_error: str | None
     intake_error: str | None
     post_error: str | None
+    comment_error: str | None = None
+    """Why the last comment on a pull request was refused; nothing waits for it."""
+    reconcile_error: str | None = None
+    """Why the forge does not tell what its webhooks did not bring."""
+
+    @property
+    def errors(self) -> tuple[str, ...]:
+        """All of them, each once."""
+        found = (
+            self.poll_error,
+            self.intake_error,
+            self.post_error,
+            self.comment_error,
+            self.reconcile_error,
+        )
+        return tuple(dict.fromkeys(error for error in found if error is not None))
 
 
 class Health:
@@ -43,7 +59,9 @@ class Health:
         active: Callable[[], int],
         backlog: Callable[[], int],
         retained: Callable[[], Retained],
+        credentials: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
+        """`credentials`: what is wrong with some, by their names."""
         self._version = version
         self._storage = storage
         self._ledger = ledger
@@ -53,6 +71,7 @@ class Health:
         self._active = active
         self._backlog = backlog
         self._retained = retained
+        self._credentials = credentials
 
     def answer(self) -> tuple[int, dict[str, Any]]:
         """The HTTP status (503: nothing can be taken in now) and the body."""
@@ -70,8 +89,9 @@ class Health:
         problems += [f"{state.name}: not running" for state in self._states() if not state.is_alive]
         repositories = self._repositories()
         for repository in repositories:
-            errors = (repository.poll_error, repository.intake_error, repository.post_error)
-            problems += [f"{repository.name}: {error}" for error in dict.fromkeys(errors) if error]
+            problems += [f"{repository.name}: {error}" for error in repository.errors]
+        credentials = self._credentials()
+        problems += [f"{name}: {error}" for name, error in credentials.items()]
         body = {
             "status": "failing" if not can_write else "degraded" if problems else "ok",
             "version": self._version,
@@ -81,6 +101,7 @@ class Health:
             "storage": asdict(retained),
             "queue": queue,
             "repositories": [asdict(repository) for repository in repositories],
+            "credentials": credentials,
         }
         return (200 if can_write else 503), body
 

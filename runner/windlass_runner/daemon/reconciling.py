@@ -97,6 +97,10 @@ class Reconciling:
         self._wake_intake()
         return max(0.0, min(duty.due for duty in self._duties) - self._monotonic()) if self._duties else None
 
+    def errors(self) -> dict[str, str]:
+        """Why GitHub does not tell what was missed, by the name of the App or repository. From any thread."""
+        return {duty.name: duty.error for duty in self._duties if duty.error is not None}
+
     def _carry_out(self, duty: _Duty) -> float:
         """For how many seconds it may rest then. One that fails holds up no other."""
         try:

@@ -18,7 +18,7 @@ from windlass_runner.daemon.forge_commands import ForgeCommands
 from windlass_runner.daemon.forge_events import ForgeEvents
 from windlass_runner.daemon.forges import Forges
 from windlass_runner.daemon.git_access import git_environment
-from windlass_runner.daemon.health import Health, RepositoryHealth
+from windlass_runner.daemon.health import Health
 from windlass_runner.daemon.host import EngineHealth, open_engine
 from windlass_runner.daemon.instance import sole_instance
 from windlass_runner.daemon.intake import Intake
@@ -35,6 +35,7 @@ from windlass_runner.daemon.settings import Settings
 from windlass_runner.daemon.starting import Starting, sweep
 from windlass_runner.daemon.status import compose_status
 from windlass_runner.daemon.storage_files import keep_key
+from windlass_runner.daemon.troubles import Troubles
 from windlass_runner.daemon.webhooks import Webhooks
 from windlass_runner.daemon.worker import Worker
 from windlass_runner.data.trees import remove_tree
@@ -230,14 +231,19 @@ def _join(
         "retention": retention.turn,
     }
     if forges.github is not None:
-        turns["reconciling"] = Reconciling(
+        reconciling = Reconciling(
             github=forges.github,
             repositories=settings.repositories,
             ledger=ledger,
             clock=clock,
+    reconciling: Reconciling | None = None
             monotonic=time.monotonic,
             wake_intake=wake("intake"),
-        ).turn
+        )
+        turns["reconciling"] = reconciling.turn
+    troubles = Troubles(
+        poller=poller, intake=intake, posting=posting, github=forges.github, reconciling=reconciling
+    )
     paces_s = {"intake": _GATHER_S}  # deliveries by the thousand are not looked for one by one
     workers.update({name: Worker(name, turn, pace_s=paces_s.get(name, 0.0)) for name, turn in turns.items()})
     return Daemon(
@@ -253,7 +259,8 @@ def _join(
             storage=storage.root,
             ledger=ledger,
             workers=workers.values(),
-            repositories=lambda: _repository_health(poller, intake, posting),
+            repositories=troubles.of_repositories,
+            credentials=troubles.of_credentials,
             engine=EngineHealth(engine).answer,
             active=lambda: len(conductor.active()),
             backlog=posting.backlog,
@@ -358,18 +365,3 @@ def _sweep(engine: Engine, ledger: Ledger, storage: Storage) -> float:
     if removed:
         Journal("sweeper").info("host.swept", runs=" ".join(removed))
     return _SWEEP_EVERY_S
-
-
-def _repository_health(poller: Poller, intake: Intake, posting: Posting) -> list[RepositoryHealth]:
-    troubles, errors = intake.troubles(), posting.errors()
-    return [
-        RepositoryHealth(
-            name=state.name,
-            url=state.url,
-            polled_at=state.polled_at,
-            poll_error=state.error,
-            intake_error=troubles.get(state.url),
-            post_error=errors.get(state.url),
-        )
-        for state in poller.states()
-    ]

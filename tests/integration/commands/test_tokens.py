@@ -73,3 +73,14 @@ def test_what_cannot_be_is_refused_with_a_remedy(served: Any, words: list[str], 
     assert answer.code == code
     assert said in answer.err
     assert [token["name"] for token in listed(served)] == ["taken"]
+
+
+def test_the_first_token_may_be_made_before_the_daemon_begins(project: Any) -> None:
+    project.write("windlass.toml", '[storage]\npath = "store"\n')
+    early = project.windlass("tokens", "list")
+    assert (early.code, early.out) == (3, "")
+    assert "there are no tokens yet" in early.err
+    assert "windlass tokens create" in early.err
+    assert not (project.root / "store").exists()
+    assert project.windlass("tokens", "create", "ci", "--scope", "read").code == 0
+    assert [token["name"] for token in listed(project)] == ["ci"]

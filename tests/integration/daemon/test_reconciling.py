@@ -315,11 +315,15 @@ def test_what_fails_is_told_once_and_holds_up_nothing_else(
         room.turn()
     assert [kind for _, kind in room.taken()] == ["push"]
     assert [record.message for record in caplog.records].count("reconciling.failed") == 1
+    (trouble,) = room.reconciling.errors().items()
+    assert trouble[0] == "Acme/digits"
+    assert "not installed" in trouble[1]
 
     hub.world.install(hosted)
     room.now += 900
     room.turn()
     assert "reconciling.recovered" in [record.message for record in caplog.records]
+    assert room.reconciling.errors() == {}
 
 
 def test_a_repository_that_is_not_polled_has_its_pull_requests_left_alone(

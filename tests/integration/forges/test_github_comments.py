@@ -111,10 +111,23 @@ def test_where_it_may_not_be_the_checks_go_on(
     hub: GitHubDouble, repository: Repository, caplog: pytest.LogCaptureFixture
 ) -> None:
     hub.plan(Fault(path=COMMENTS, times=99, status=403))
+    forge = open_forge(hub)
     with caplog.at_level(logging.WARNING):
-        post(hub, open_forge(hub), said("It runs."))
+        post(hub, forge, said("It runs."))
     assert [run.state for run in repository.runs_of(SHA)] == [("completed", "success")]
     assert "no comment on acme/digits#7" in caplog.text
+    (told,) = forge.refused_comments().values()
+    assert told.startswith("no comment on #7: ")
+    assert "403" in told
+
+
+def test_a_comment_that_goes_through_ends_the_trouble(hub: GitHubDouble, repository: Repository) -> None:
+    forge = open_forge(hub)
+    hub.plan(Fault(path=COMMENTS, status=403))
+    post(hub, forge, said("It runs."))
+    assert forge.refused_comments()
+    post(hub, forge, said("It succeeded."))
+    assert forge.refused_comments() == {}
 
 
 def test_a_text_that_is_too_long_is_cut(hub: GitHubDouble, repository: Repository) -> None:

@@ -30,6 +30,7 @@ _PUT_OFF_S: Final = 2.0
 _SECONDARY_LIMIT_S: Final = 60.0
 """How long to wait where GitHub says that it was too much, and not for how long."""
 _SERVER_ERROR: Final = 500
+_LONGEST_GIST: Final = 200
 Json = Any
 
 
@@ -310,5 +311,11 @@ def _not_github(path: str) -> UpstreamError:
 
 
 def _gist(error: Exception) -> str:
-    text = str(error)
-    return "no answer in time" if isinstance(error, requests.Timeout) else text[-200:] or repr(error)
+    """The end of what it says, from the beginning of a word: there stands what is behind it all."""
+    if isinstance(error, requests.Timeout):
+        return "no answer in time"
+    text = " ".join(str(error).split())
+    if len(text) <= _LONGEST_GIST:
+        return text or repr(error)
+    end = text[-_LONGEST_GIST:]
+    return f"… {end.partition(' ')[2] or end}"

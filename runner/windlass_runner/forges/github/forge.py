@@ -136,6 +136,8 @@ class _Place:
     access: _Access
     poster: CheckRuns | Statuses
     comments: Comments = field(default_factory=Comments)
+    refused: str | None = None
+    """Why the last comment could not be posted."""
     current: str | None = None
 
 
@@ -206,8 +208,14 @@ class GitHub:
         try:
             login = place.access.login()
             self._at(place, lambda client, name: place.comments.post(client, name, comment, login=login))
+            place.refused = None
         except OperatorError as error:
             log.warning("no comment on %s#%s: %s", place.name, comment.number, error)
+            place.refused = f"no comment on #{comment.number}: {error}"
+
+    def refused_comments(self) -> dict[str, str]:
+        """Why the last comment in a repository could not be posted, by the repository's address."""
+        return {url: place.refused for url, place in self._places.items() if place.refused is not None}
 
     def may_write(self, repository: str, login: str) -> bool:
         """See `forges.base.Asked`."""
