@@ -6,7 +6,7 @@ Everything may be done again after a crash: what is asked of the ledger carries 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from windlass_runner.daemon.approvals import Approvals
@@ -16,7 +16,9 @@ from windlass_runner.forges.base import Asked, Command
 from windlass_runner.ledger.errors import UnknownRun
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.records import FINAL, RunRecord
+from windlass_runner.run.answers import is_called, marked_jobs
 
+_CLOCKS_DIFFER_S: Final = 60.0
 _WHOLE_NAME: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 
 
@@ -63,6 +65,10 @@ class ForgeCommands:
                         self._ledger.requests.put(
                             "cancel", {"run_id": run.id, "reason": reason}, at=self._clock()
                         )
+            case "approve_job" | "reject_job":
+                for run in self._meant(command, forge):
+                    if run.state not in FINAL:
+                        self._answer(run, command, delivery=delivery)
             case "rerun" | "rerun_failed":
                 self._rerun(self._meant(command, forge), command, delivery=delivery)
         return ()
@@ -91,6 +97,30 @@ class ForgeCommands:
                     "key": f"{delivery}\n{run.id}",
                 }
                 self._ledger.requests.put("rerun", payload, at=self._clock())
+
+    def _answer(self, run: RunRecord, command: Command, *, delivery: str) -> None:
+        """Hand on what somebody says to the gates of a run; to no gate that opened after they said it."""
+        waiting = {job.key for job in self._ledger.runs.jobs(run.id) if job.state == "waiting"}
+        said_at = float("inf") if command.said_at is None else command.said_at + _CLOCKS_DIFFER_S
+        gates = [gate for gate in self._ledger.gates.of_run(run.id) if gate.job_key in waiting]
+        meant: Sequence[str] = [gate.job_key for gate in gates if gate.opened_at <= said_at]
+        if command.mark is not None:
+            meant = marked_jobs(command.mark, meant)
+        elif command.job is not None:
+            meant = [gate.job_key for gate in gates if gate.job_key in meant and is_called(gate, command.job)]
+        if not meant:
+            words = {"run": run.id, "actor": command.actor, "job": command.job or command.mark}
+            self._journal.warning("answer.refused", **words, reason="no such job waits, or not since then")
+            return
+        payload = {
+            "run_id": run.id,
+            "jobs": list(meant),
+            "approve": command.kind == "approve_job",
+            "actor": command.actor,
+            "via": "button" if command.is_button else f"comment on #{command.number}",
+        }
+        key = f"{delivery}\n{run.id}\n{command.kind}\n{command.job or command.mark}"
+        self._ledger.requests.put("answer", payload, at=self._clock(), key=key)
 
     def _meant(self, command: Command, forge: Asked) -> list[RunRecord]:
         """The run that is named, or each workflow's newest run of the commit; of that repository only."""

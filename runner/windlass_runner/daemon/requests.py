@@ -72,9 +72,8 @@ class Requested:
         for request in self._ledger.requests.take():
             try:
                 answer = self._answer(request)
-            except AuthorError as error:
-                answer = {"error": str(error), "exit_code": error.exit_code}
             except WindlassError as error:
+                self._journal.warning("request.refused", kind=request.kind, id=request.id, reason=error)
                 answer = {"error": str(error), "exit_code": error.exit_code}
             except (KeyError, TypeError, ValueError) as error:
                 self._journal.broken("request.broken", error, kind=request.kind)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from windlass_runner.daemon.evidence import figures, read_evidence
-from windlass_runner.forges.base import CommitStatus, PullRequestComment
+from windlass_runner.forges.base import CommitStatus, Deployment, PullRequestComment
+from windlass_runner.ledger.gate_records import Gate
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.records import JobRecord, RunRecord
 from windlass_runner.run.check_comment import comment_text
@@ -67,7 +68,33 @@ def compose_status(
         skipped_passes=checks.skipped_passes,
     )
     comments = _comments(ledger, runs, checks, url_of) if checks.comments else ()
-    return CommitStatus(repository=repository, sha=sha, checks=shown, note=note, comments=comments)
+    return CommitStatus(
+        repository=repository,
+        sha=sha,
+        checks=shown,
+        note=note,
+        comments=comments,
+        deployments=_deployments(ledger, repository, sha, runs, url_of),
+    )
+
+
+def _deployments(
+    ledger: Ledger, repository: str, sha: str, runs: Iterable[RunRecord], url_of: Link
+) -> tuple[Deployment, ...]:
+    known = {run.id: run for run in runs}
+    return tuple(
+        Deployment(
+            run=found.run_id,
+            job=found.job_key,
+            environment=found.environment,
+            state=found.state,
+            description=found.reason
+            or (f"approved by {', '.join(found.approved_by)}" if found.approved_by else ""),
+            log_url=url_of(known[found.run_id]) if found.run_id in known else None,
+            environment_url=found.url,
+        )
+        for found in ledger.deployments.of_commit(repository, sha)
+    )
 
 
 def _newest(runs: Iterable[RunRecord]) -> list[RunRecord]:
@@ -111,6 +138,7 @@ def _is_newest_commit(ledger: Ledger, run: RunRecord) -> bool:
 def run_report(ledger: Ledger, run: RunRecord, *, url: str | None, links: Links | None = None) -> RunReport:
     """One run with its jobs. With `links`, files that they put out have an address."""
     jobs = ledger.runs.jobs(run.id)
+    gates = {gate.job_key: gate for gate in ledger.gates.of_run(run.id)}
     return RunReport(
         workflow=run.workflow,
         path=run.workflow_path,
@@ -121,14 +149,14 @@ def run_report(ledger: Ledger, run: RunRecord, *, url: str | None, links: Links 
         finished=run.ended_at,
         url=url,
         jobs=tuple(
-            _job_report(job, links, url=f"{url}#{job_anchor(place)}" if url else None)
+            _job_report(job, links, gates.get(job.key), url=f"{url}#{job_anchor(place)}" if url else None)
             for place, job in enumerate(jobs, 1)
         ),
         remarks=() if jobs else _refusals(ledger, run),
     )
 
 
-def _job_report(job: JobRecord, links: Links | None, *, url: str | None) -> JobReport:
+def _job_report(job: JobRecord, links: Links | None, gate: Gate | None, *, url: str | None) -> JobReport:
     return JobReport(
         url=url,
         key=job.key,
@@ -143,6 +171,7 @@ def _job_report(job: JobRecord, links: Links | None, *, url: str | None) -> JobR
             _output(name, found, url=_url(job, name, links)) for name, found in job.outputs.items()
         ),
         remarks=tuple(_remark(found) for found in job.annotations if isinstance(found, Mapping)),
+        gate=gate,
     )
 
 

@@ -34,7 +34,9 @@ class NotYet(UpstreamError):
     """The pace that the forge asks for does not allow it now. Nothing is wrong; come again."""
 
 
-CommandKind = Literal["rerun", "rerun_failed", "cancel", "test", "approve"]
+CommandKind = Literal[
+    "rerun", "rerun_failed", "cancel", "test", "approve", "approve_job", "reject_job"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,12 @@ class Command:
     """The run meant (a check's `external_id`); None: every run of the commit."""
     workflow: str | None = None
     """For `test`: the workflow's name."""
+    job: str | None = None
+    """For an answer to a gate: the name of a job or an environment."""
+    mark: str | None = None
+    """For the same by a button: the jobs that it was about (`CheckAction.mark`)."""
+    said_at: float | None = None
+    """When, in seconds since 1970, where the forge tells."""
     is_button: bool = False
     """Asked by a button, which the forge shows only to those who may write."""
 
@@ -91,11 +99,15 @@ class CheckAnnotation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckAction:
-    """A button on a check. GitHub takes three: label 20, description 40, identifier 20 characters."""
+    """A button on a check. GitHub takes three: label 20, description 40, identifier 20 characters.
+
+    `mark`: what exactly it is about, in at most 8 letters; it comes back with the command.
+    """
 
     label: str
     description: str
     identifier: CommandKind
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,15 +140,32 @@ class PullRequestComment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """A job that deploys the commit to an environment, as it stands. `run` and `job` tell it from others.
+
+    `state`: the job's word; `inactive` once another deployment took its place.
+    """
+
+    run: str
+    job: str
+    environment: str
+    state: CheckState | Literal["inactive"]
+    description: str = ""
+    log_url: str | None = None
+    environment_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CommitStatus:
     """How a commit stands: as checks, and as one JSON document for forges that are plain git. `comments`:
-    on the pull requests whose newest commit it is, where they are wanted."""
+    on the pull requests whose newest commit it is, where they are wanted. `deployments`: oldest first."""
 
     repository: str
     sha: str
     checks: tuple[Check, ...]
     note: str
     comments: tuple[PullRequestComment, ...] = ()
+    deployments: tuple[Deployment, ...] = ()
 
 
 class Forge(Protocol):

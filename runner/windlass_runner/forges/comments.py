@@ -14,7 +14,8 @@ MOST_COMMANDS: Final = 20
 
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 _COMMAND: Final = re.compile(
-    r" {0,3}/(retest|retest-failed|test|cancel|ok-to-test)(?:[ \t]+(\S.*?))?[ \t]*\Z", re.IGNORECASE
+    r" {0,3}/(retest|retest-failed|test|cancel|ok-to-test|approve|reject)(?:[ \t]+(\S.*?))?[ \t]*\Z",
+    re.IGNORECASE,
 )
 _SHA: Final = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 _FENCE: Final = re.compile(r" {0,3}(`{3,}(?=[^`]*\Z)|~{3,})")
@@ -22,14 +23,16 @@ _HIDDEN: Final = re.compile(r" {0,3}<!--(?!.*-->)")
 _HIDDEN_END: Final = re.compile(r".*-->")
 
 
-def parse_comment(text: str, *, repository: str, number: int, actor: str) -> tuple[Command, ...]:
+def parse_comment(
+    text: str, *, repository: str, number: int, actor: str, said_at: float | None = None
+) -> tuple[Command, ...]:
     """What a comment asks for, in its order, each thing once.
 
-    `/retest`, `/retest-failed`, `/test NAME`, `/cancel` and `/ok-to-test SHA`, at the start of a line,
-    outside of code, quotes and hidden text. An approval takes a whole commit name: a shortened one could
-    be made to mean another commit.
+    `/retest`, `/retest-failed`, `/test NAME`, `/cancel`, `/ok-to-test SHA`, `/approve NAME` and `/reject
+    NAME`, at the start of a line, outside of code, quotes and hidden text. An approval takes a whole commit
+    name: a shortened one could be made to mean another commit.
     """
-    asked = Command(kind="rerun", repository=repository, number=number, actor=actor)
+    asked = Command(kind="rerun", repository=repository, number=number, actor=actor, said_at=said_at)
     commands = (_command(line, asked) for line in _plain_lines(text))
     return tuple(dict.fromkeys(command for command in commands if command is not None))[:MOST_COMMANDS]
 
@@ -47,6 +50,10 @@ def _command(line: str, asked: Command) -> Command | None:
             return replace(asked, kind="cancel")
         case "test", str(name) if name.isprintable():
             return replace(asked, kind="test", workflow=name)
+        case "approve", str(name) if name.isprintable():
+            return replace(asked, kind="approve_job", job=name)
+        case "reject", str(name) if name.isprintable():
+            return replace(asked, kind="reject_job", job=name)
         case "ok-to-test", str(sha) if _SHA.match(sha.lower()):
             return replace(asked, kind="approve", sha=sha.lower())
         case _:

@@ -29,8 +29,7 @@ class _Met:
         return self.job.state == "waiting"
 
     def is_called(self, name: str) -> bool:
-        key = self.job.key
-        return name in (key, self.job.name, self.gate.environment) or key.startswith(f"{name} (")
+        return name == self.job.name or is_called(self.gate, name)
 
     def has(self, answer: Answer) -> bool:
         """Whether that is what the person has said to it already."""
@@ -66,6 +65,12 @@ def record_answer(
             remedy=f"ask {' or '.join(gate.approvers)}",
         )
     return tuple(one.job.key for one in allowed if _write(ledger, run, one.job.key, answer, report))
+
+
+def is_called(gate: Gate, name: str) -> bool:
+    """Whether somebody who says that name means the job at this gate: by its key, all of a matrix by their
+    job's id, or by the environment."""
+    return name in (gate.job_key, gate.environment) or gate.job_key.startswith(f"{name} (")
 
 
 def _write(ledger: Ledger, run: RunRecord, key: str, answer: Answer, report: bool) -> bool:

@@ -16,6 +16,7 @@ from typing import Final
 from windlass_runner.forges.base import Check, CheckAction, CheckAnnotation
 from windlass_runner.run.check_annotations import to_annotations
 from windlass_runner.run.check_evidence import Evidence
+from windlass_runner.run.check_gates import gate_actions, waiting_jobs
 from windlass_runner.run.check_markdown import plain
 from windlass_runner.run.check_summary import job_summary, run_summary, run_text
 from windlass_runner.run.check_title import job_title, run_title
@@ -101,7 +102,7 @@ def _of_run(run: RunReport, evidence: Evidence, *, name: str, at: float, each_jo
 
 
 def _of_job(job: JobReport, run: RunReport, evidence: Evidence, *, name: str, at: float) -> Check:
-    """It has no buttons: they would be about the whole run."""
+    """It has no buttons but those of its own gate: others would be about the whole run."""
     return Check(
         name=name,
         external_id=run.run or run.path,
@@ -113,6 +114,7 @@ def _of_job(job: JobReport, run: RunReport, evidence: Evidence, *, name: str, at
         started_at=job.started,
         completed_at=job.finished,
         annotations=_annotations(job, evidence),
+        actions=gate_actions(waiting_jobs((job,))),
     )
 
 
@@ -123,6 +125,8 @@ def _annotations(job: JobReport, evidence: Evidence) -> tuple[CheckAnnotation, .
 def _actions(run: RunReport) -> tuple[CheckAction, ...]:
     if run.run is None:
         return ()
+    if at_gates := gate_actions(waiting_jobs(run.jobs)):
+        return (*at_gates, _CANCEL)
     if run.state == "waiting":
         return (_APPROVE, _CANCEL)
     if run.state in UNFINISHED:

@@ -11,6 +11,7 @@ from typing import Final
 
 from windlass_runner.run.check_annotations import without_place
 from windlass_runner.run.check_evidence import Evidence
+from windlass_runner.run.check_gates import answers_table, how_to_answer
 from windlass_runner.run.check_markdown import (
     and_more,
     authored,
@@ -77,6 +78,7 @@ def job_summary(job: JobReport, evidence: Evidence, *, at: float) -> str:
     """The same of one job."""
     failed = job if job.state in (*BROKEN, "neutral") else None
     sections = [
+        how_to_answer((job,), None),
         _failure(failed, evidence, at=at, named=False),
         _remarks((job,)),
         metrics_section((job,), evidence),
@@ -104,6 +106,8 @@ def _joined(sections: Iterable[str]) -> str:
 
 def _stands(run: RunReport) -> str:
     """Why it is not further, where the reason is for people to act on."""
+    if waiting := how_to_answer(run.jobs, run.run):
+        return waiting
     if run.state == "waiting" and run.reason:
         return f"{STATE_MARKS['waiting']} **It waits**: {escape(run.reason, 400)}"
     return ""
@@ -267,6 +271,8 @@ def _what_ran(run: RunReport, jobs: Sequence[JobReport], evidence: Evidence) -> 
             for image, digest, host in places
         ]
         parts.append(table(("Jobs", "Image", "Host"), rows))
+    if answers := answers_table(jobs):
+        parts.append(answers)
     return folded("What ran" if run.started is not None and jobs else "Details", "\n\n".join(parts))
 
 

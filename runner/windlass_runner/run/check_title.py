@@ -88,6 +88,8 @@ def _word(state: str, took: str, reason: str | None) -> str:
         why = reason or ""
         said = why if why.startswith("cancelled") else f"cancelled: {why}".removesuffix(": ")
         return f"{said} (after{took.removeprefix(' in')})" if took else said
+    if state == "waiting" and reason and "waits " in reason:
+        return reason
     word = "waits" if state == "waiting" else state.replace("_", " ")
     return word + (f": {reason}" if reason else "")
 

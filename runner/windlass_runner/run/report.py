@@ -6,7 +6,7 @@ Pure, and cheap to import: `windlass status` does nothing else. The document:
       {"name", "path", "run", "state", "reason", "started", "finished", "duration_s", "url", "problems",
        "jobs": [{"key", "name", "state", "reason", "attempt", "started", "finished", "duration_s", "url",
                  "metrics": {name: value}, "outputs": [{"name", "type", "value" | "path", "url", …}],
-                 "annotations": […]}]}]}
+                 "annotations": […], "environment", "answers": [{"actor", "answer", "comment", "at"}]}]}]}
 
 What is not known is left out. Times are seconds since 1970.
 """
@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from windlass_runner.ledger.gate_records import Gate
 from windlass_runner.run.status_text import (
     UNFINISHED,
     duration_text,
@@ -103,6 +104,8 @@ class JobReport:
     metrics: Mapping[str, float] = field(default_factory=dict)
     outputs: tuple[OutputReport, ...] = ()
     remarks: tuple[RemarkReport, ...] = ()
+    gate: Gate | None = None
+    """The one that it came to, with what people answered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +186,21 @@ def _job_entry(job: JobReport) -> Json:
         metrics=dict(sorted(job.metrics.items())) or None,
         outputs=[_output_entry(output) for output in job.outputs] or None,
         annotations=[_remark_entry(remark) for remark in job.remarks[:ANNOTATIONS_SHOWN]] or None,
+        **(_gate_entry(job.gate) if job.gate is not None else {}),
     )
+
+
+def _gate_entry(gate: Gate) -> Json:
+    answers = [
+        _known(
+            actor=answer.actor,
+            answer="approved" if answer.is_approval else "rejected",
+            comment=answer.comment or None,
+            at=round(answer.at, 3),
+        )
+        for answer in gate.answers
+    ]
+    return _known(environment=gate.environment or None, answers=answers or None)
 
 
 def _output_entry(output: OutputReport) -> Json:

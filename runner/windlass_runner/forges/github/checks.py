@@ -145,5 +145,5 @@ def _action(action: CheckAction) -> Body:
     return {
         "label": cut_line(action.label, 20),
         "description": cut_line(action.description, 40),
-        "identifier": action.identifier,
+        "identifier": f"{action.identifier}:{action.mark}" if action.mark else action.identifier,
     }

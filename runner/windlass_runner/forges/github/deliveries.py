@@ -8,6 +8,8 @@ looked up is meant.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from datetime import datetime
 from typing import Any, Final, cast, get_args
 
 from windlass_runner.forges.base import BadDelivery, Command, CommandKind, ParsedDelivery
@@ -28,6 +30,8 @@ _MOST_COMMITS: Final = 20
 _FILE_LISTS: Final = ("added", "removed", "modified")
 _REF_FOLDERS: Final = {"branch": "refs/heads/", "tag": "refs/tags/"}
 
+_ANSWERS: Final = ("approve_job", "reject_job")
+"""Buttons that say what they are about."""
 _Read = tuple[Event | Command, ...]
 
 
@@ -207,10 +211,13 @@ def _check_run(payload: Payload) -> _Read:
         case "rerequested":
             return (_button(payload, "check_run", "rerun"),)
         case "requested_action":
-            identifier = payload.object("requested_action").word("identifier")
-            if identifier not in get_args(CommandKind) or identifier == "test":  # a button names no workflow
+            kind, _, mark = payload.object("requested_action").word("identifier").partition(":")
+            if kind not in get_args(CommandKind) or kind == "test":  # a button names no workflow
                 return ()
-            return (_button(payload, "check_run", cast(CommandKind, identifier)),)
+            if bool(mark) != (kind in _ANSWERS):
+                return ()
+            button = _button(payload, "check_run", cast(CommandKind, kind))
+            return (replace(button, mark=mark or None),)
         case _:
             return ()
 
@@ -246,7 +253,16 @@ def _issue_comment(payload: Payload) -> _Read:
         repository=_repository(payload),
         number=issue.number("number"),
         actor=author.word("login"),
+        said_at=_seconds(comment.word_or_none("created_at")),
     )
+
+
+def _seconds(stamp: str | None) -> float | None:
+    """A time as GitHub writes it; None where it is none."""
+    try:
+        return datetime.fromisoformat(stamp).timestamp() if stamp else None
+    except ValueError:
+        return None
 
 
 def _is_bot(user: Payload) -> bool:
