@@ -7,7 +7,8 @@ import itertools
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,9 @@ from windlass_runner.engines.base import (
     CommandNotStartable,
     ContainerExit,
     HealthCheck,
+    ImageBuild,
+    ImageFacts,
+    ImageNotBuilt,
     ImageUnavailable,
     Lane,
     Limits,
@@ -78,6 +82,93 @@ def test_a_digest_names_the_image_for_a_container(bench: Bench) -> None:
     assert b"".join(made.logs()) == b"from it\n"
     assert found is not None
     assert made.image == found.image == again.image == (image if image != IMAGE else "")
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Iterator[ImageBuild]:
+    """An image that nobody has built yet; it goes with the test."""
+    folder = tmp_path / "package"
+    folder.mkdir()
+    (folder / "greeting").write_text("from the package\n")
+    (folder / "Dockerfile").write_text(
+        f'FROM {IMAGE}\nCOPY greeting /\nRUN echo built\nCMD ["cat", "/greeting"]'
+    )
+    name = f"windlass-action:test-{uuid.uuid4().hex[:12]}"
+    yield ImageBuild(
+        reference=name,
+        what="the test",
+        context=folder,
+        dockerfile="Dockerfile",
+        labels={"windlass.action": "x"},
+    )
+    subprocess.run(["docker", "rmi", "-f", name], check=False, capture_output=True)
+
+
+def test_an_image_is_built_once_with_its_output_told(bench: Bench, recipe: ImageBuild) -> None:
+    if bench.kind not in ("docker", "fake"):
+        with pytest.raises(ImageNotBuilt, match="the process engine has no images; use the docker engine"):
+            bench.engine.build_image(recipe, on_line=lambda _: None)
+        return
+    lines: list[str | None] = []
+    built = bench.engine.build_image(recipe, on_line=lines.append)
+    assert [line for line in lines if line]
+    assert built.reference == recipe.reference
+    assert built.digest
+    if bench.kind == "docker":
+        assert "built" in lines
+        lines.clear()
+        assert bench.another_engine().build_image(recipe, on_line=lines.append) == built
+        assert lines == []
+        made = bench.engine.create(replace(bench.spec("built", ""), image=built.digest, command=None))
+        made.start()
+        assert b"".join(made.logs()) == b"from the package\n"
+
+
+@pytest.mark.docker
+def test_several_that_want_an_image_at_once_share_one_build(docker_bench: Bench, recipe: ImageBuild) -> None:
+    def build() -> tuple[ImageFacts, list[str | None]]:
+        lines: list[str | None] = []
+        return docker_bench.engine.build_image(recipe, on_line=lines.append), lines
+
+    with ThreadPoolExecutor(3) as pool:
+        answers = [each.result(timeout=60) for each in [pool.submit(build) for _ in range(3)]]
+    assert len({facts.digest for facts, _ in answers}) == 1
+    assert sum("built" in lines for _, lines in answers) >= 1
+
+
+@pytest.mark.docker
+def test_who_gives_up_a_build_leaves_it_to_the_others(docker_bench: Bench, recipe: ImageBuild) -> None:
+    class GivenUp(Exception):
+        pass
+
+    def give_up(_line: str | None) -> None:
+        raise GivenUp
+
+    with pytest.raises(GivenUp):
+        docker_bench.engine.build_image(recipe, on_line=give_up)
+    assert docker_bench.engine.build_image(recipe, on_line=lambda _: None).digest
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize(
+    ("dockerfile", "reason"),
+    [
+        ("FROM registry.invalid/no/such:1", "bring the image behind FROM to this host"),
+        (f"FROM {IMAGE}\nRUN exit 3", "returned a non-zero code: 3; mend Dockerfile"),
+        ("FORM x", "unknown instruction: FORM; mend Dockerfile"),
+        (f"FROM {IMAGE}\nCOPY left-out /", "mend Dockerfile"),
+    ],
+)
+def test_a_build_that_fails_says_why(
+    docker_bench: Bench, recipe: ImageBuild, dockerfile: str, reason: str
+) -> None:
+    (recipe.context / "Dockerfile").write_text(dockerfile)
+    (recipe.context / "left-out").touch()
+    (recipe.context / ".dockerignore").write_text("# not these\nleft-*\n")
+    with pytest.raises(ImageNotBuilt) as caught:
+        docker_bench.engine.build_image(recipe, on_line=lambda _: None)
+    assert str(caught.value).startswith("the image of the test could not be built: ")
+    assert reason in str(caught.value)
 
 
 # -- the life of a container ----------------------------------------------------------------------
