@@ -79,6 +79,11 @@ class Lock:
     held_back: Mapping[str, tuple[HeldBack, ...]] = field(default_factory=dict)
     """Newer releases that are too young, by `uses` text, newest first."""
 
+    images: Mapping[str, ImagePin] = field(default_factory=dict)
+    """What a lock file pins beside actions; `resolve` leaves it empty. See `LockFile`, also for the next two."""
+    datasets: Mapping[str, str] = field(default_factory=dict)
+    models: Mapping[str, str] = field(default_factory=dict)
+
     def pins(self) -> LockFile:
         """What a lock file keeps of this: everything but the repository's own folders."""
         return LockFile(
@@ -92,5 +97,8 @@ class Lock:
                 )
                 for uses, action in self.actions.items()
                 if action.source != "local"
-            }
+            },
+            images=self.images,
+            datasets=self.datasets,
+            models=self.models,
         )

@@ -43,7 +43,10 @@ class Policy:
 
     def refuses_git(self, ref: GitRef) -> str | None:
         """Why that git source may not be used; None: it may."""
-        if self.git_sources is None or any(is_below(ref.url, each) for each in self.git_sources):
+        if self.git_sources is None:
+            return None
+        is_plain = "%" not in ref.url and ".." not in ref.url.split("/")  # git's client would resolve these
+        if is_plain and any(is_below(ref.url, each) for each in self.git_sources):
             return None
         if not self.git_sources:
             return "the settings of this runner allow no actions from git repositories"

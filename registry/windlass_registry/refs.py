@@ -79,7 +79,7 @@ class LocalRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GitRef:
-    """`github.com/owner/repo[/path]@ref` or `git+https://…[.git/path]@ref`."""
+    """`github.com/owner/repo[/path]@ref`, or `git+https://…[.git/path]@ref`, `git+https://…[//path]@ref`."""
 
     url: str
     path: str = ""
@@ -88,8 +88,11 @@ class GitRef:
     @property
     def name(self) -> str:
         """What the action is called: where it lies, without its ref."""
-        where = self.url.removeprefix("https://") if self.url.startswith(GITHUB) else f"git+{self.url}"
-        return f"{where}/{self.path}" if self.path else where
+        if self.url.startswith(GITHUB):
+            where, between = self.url.removeprefix("https://"), "/"
+        else:
+            where, between = f"git+{self.url}", "/" if self.url.endswith(".git") else "//"
+        return f"{where}{between}{self.path}" if self.path else where
 
     @property
     def source(self) -> str:
@@ -129,10 +132,7 @@ def as_inside_git(text: str, around: GitRef) -> str:
     same commit. All else means what it means everywhere.
     """
     if text.startswith("$/"):
-        inside = "/".join(part for part in (around.url.removeprefix(GITHUB), text[2:]) if part)
-        if around.url.startswith(GITHUB):
-            return f"github.com/{inside}@{around.ref}"
-        return f"git+{around.url}{'' if around.url.endswith('.git') else '.git'}/{text[2:]}@{around.ref}"
+        return f"{GitRef(url=around.url, path=text[2:], ref=around.ref).name}@{around.ref}"
     first, slash, _ = text.partition("/")
     is_githubs = slash and _NAME.match(first) and not _HOST.match(first) and "@" in text
     return f"github.com/{text}" if is_githubs else text
@@ -182,8 +182,12 @@ def _parse_git(text: str) -> GitRef:
         return GitRef(url=f"{GITHUB}{owner}/{repository}", path=_local_path("/" + path), ref=ref)
     if not _GIT_URL.match(body):
         raise RefError(f"'{text}' is no git address", remedy="write 'git+https://host/repository.git@ref'")
-    url, inside, path = body.removeprefix("git+").partition(".git/")
-    return GitRef(url=url + ".git" if inside else url, path=_local_path("/" + path), ref=ref)
+    scheme, _, rest = body.removeprefix("git+").partition("://")
+    where, inside, path = rest.partition("//")
+    if not inside:
+        where, inside, path = rest.partition(".git/")
+        where += ".git" if inside else ""
+    return GitRef(url=f"{scheme}://{where}", path=_local_path("/" + path), ref=ref)
 
 
 def _parse_registry(text: str) -> RegistryRef:

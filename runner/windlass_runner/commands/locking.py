@@ -1,33 +1,133 @@
-"""What all workflows of a repository use, pinned: for `lock` and `init`."""
+"""What all workflows of a repository use, pinned: for `lock`, `init` and `subscribe`."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from windlass_registry.catalog import Catalog
+from windlass_registry.choosing import HeldBack, Rules
 from windlass_registry.errors import AuthorError, Problem
-from windlass_registry.lock import Lock, LockFile, ResolvedAction
+from windlass_registry.lock import Lock, LockFile, Pin, ResolvedAction
+from windlass_registry.resolver import Fetching
+from windlass_registry.versions import Version, VersionError
 from windlass_runner.commands.workflow_files import find_files, load_file
 from windlass_runner.run.prepare import look_up_actions
+from windlass_runner.workflow.model import Workflow
 from windlass_runner.workflow.parse import parse_workflow
+
+_ROUNDS: Final = 8
+"""How often pins are kept that would go backwards, before what was found is taken as it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """All workflows of a repository, and what they use."""
+
+    lock: Lock
+    workflows: tuple[Workflow, ...]
+    problems: tuple[Problem, ...]
+    """Errors alone."""
 
 
 def lock_repository(
     root: Path, *, pins: LockFile | None, catalog: Catalog
 ) -> tuple[Lock, tuple[Problem, ...]]:
-    """Everything that the workflow files use, and the problems of those that are left out."""
+    """Everything that the workflow files use, and the problems of those that are left out. What `pins` has
+    beside actions is kept."""
+    looked = look_up_repository(root, pins=pins, catalog=catalog)
+    if pins is None:
+        return looked.lock, looked.problems
+    kept = replace(looked.lock, images=pins.images, datasets=pins.datasets, models=pins.models)
+    return kept, looked.problems
+
+
+def look_up_repository(
+    root: Path,
+    *,
+    pins: LockFile | None,
+    catalog: Catalog,
+    rules: Rules | None = None,
+    on_fetch: Callable[[Fetching], None] | None = None,
+) -> Looked:
+    """All workflow files of a repository with what they use."""
     actions: dict[str, ResolvedAction] = {}
-    unpinned: list[str] = []
+    held_back: dict[str, tuple[HeldBack, ...]] = {}
+    workflows: list[Workflow] = []
+    unpinned: set[str] = set()
+    warnings: dict[str, None] = {}
     problems: list[Problem] = []
     for file in find_files([], root):
         try:
-            parsed = parse_workflow(load_file(file), path=file.shown)
+            workflow = parse_workflow(load_file(file), path=file.shown).workflow
         except AuthorError as error:
             problems += error.problems
             continue
-        lock, found = look_up_actions(parsed.workflow, root=root, pins=pins, catalog=catalog)
+        lock, found = look_up_actions(
+            workflow, root=root, pins=pins, catalog=catalog, rules=rules, on_fetch=on_fetch
+        )
+        workflows.append(workflow)
         problems += found
         actions.update(lock.actions)
-        unpinned += lock.unpinned
-    errors = tuple(problem for problem in problems if problem.severity == "error")
-    return Lock(actions=dict(sorted(actions.items())), unpinned=tuple(sorted(set(unpinned)))), errors
+        held_back.update(lock.held_back)
+        unpinned.update(lock.unpinned)
+        warnings.update(dict.fromkeys(lock.warnings))
+    return Looked(
+        lock=Lock(
+            actions=dict(sorted(actions.items())),
+            unpinned=tuple(sorted(unpinned)),
+            warnings=tuple(warnings),
+            held_back=held_back,
+        ),
+        workflows=tuple(workflows),
+        problems=tuple(problem for problem in problems if problem.severity == "error"),
+    )
+
+
+def upgrade_repository(
+    root: Path,
+    *,
+    old: LockFile,
+    names: frozenset[str],
+    catalog: Catalog,
+    rules: Rules,
+    on_fetch: Callable[[Fetching], None] | None = None,
+) -> Looked:
+    """What is there now in place of what `old` pins; of `names` alone where there are any.
+
+    A pin is never taken back to an older release because the newer ones are too young: it stays.
+    """
+    kept = {uses: pin for uses, pin in old.pins.items() if names and not is_named(uses, pin, names)}
+    for _ in range(_ROUNDS):
+        looked = look_up_repository(
+            root, pins=LockFile(pins=kept), catalog=catalog, rules=rules, on_fetch=on_fetch
+        )
+        backwards = _backwards(looked.lock, old.pins)
+        if not backwards:
+            break
+        kept |= backwards
+    return looked
+
+
+def is_named(uses: str, pin: Pin, names: frozenset[str]) -> bool:
+    """Whether one of the names on the command line means that pin: by its text, or without the version."""
+    return uses in names or pin.name in names or uses.rpartition("@")[0] in names
+
+
+def _backwards(lock: Lock, old: Mapping[str, Pin]) -> dict[str, Pin]:
+    """The old pins that the lock would take back, though something newer was held back."""
+    found = {}
+    for uses in lock.held_back:
+        pin, action = old.get(uses), lock.actions[uses]
+        if pin is not None and _version(action.version) < _version(pin.version):
+            found[uses] = pin
+    return found
+
+
+def _version(text: str | None) -> Version:
+    try:
+        return Version.parse(text or "")
+    except VersionError:
+        return Version(major=0, minor=0, patch=0)

@@ -100,6 +100,7 @@ def make_plan(
         catalog=catalog,
         options=options,
         packages=packages,
+        policy=settings.policy if settings is not None else None,
     )
 
 

@@ -13,6 +13,7 @@ from windlass_runner.commands.options import add_json
 if TYPE_CHECKING:
     from windlass_registry.catalog import Catalog
     from windlass_registry.lock import LockFile
+    from windlass_registry.policy import Policy
     from windlass_runner.commands.workflow_files import WorkflowFile
 
 EXAMPLE = """
@@ -24,21 +25,25 @@ windlass validate .windlass/workflows/train.yaml
 def configure(parser: ArgumentParser) -> None:
     """Files or folders; none: the repository's."""
     parser.add_argument("files", nargs="*", metavar="FILE", help="workflow files, or folders of them")
+    parser.add_argument("--config", metavar="FILE", help="the daemon's settings, as ./windlass.toml")
     add_json(parser)
 
 
 def execute(arguments: Namespace, invocation: Invocation) -> int:
     """Print the problems; 2 where one of them is an error."""
+    from windlass_runner.commands.planning import own_settings
     from windlass_runner.commands.registries import open_catalog
     from windlass_runner.commands.workflow_files import find_files
 
     checked, problems = 0, list[Problem]()
     locks = _Locks()
     catalog = open_catalog(invocation)
+    settings = own_settings(arguments, invocation)
+    policy = settings.policy if settings is not None else None
     try:
         for file in find_files(arguments.files, invocation.folder):
             checked += 1
-            problems += problems_of(file, locks, catalog)
+            problems += problems_of(file, locks, catalog, policy)
     except AuthorError as error:
         problems += error.problems
     broken = {problem.path for problem in problems if problem.severity == "error"}
@@ -71,7 +76,9 @@ class _Locks:
         return self._read[key], ()
 
 
-def problems_of(file: WorkflowFile, locks: _Locks, catalog: Catalog) -> tuple[Problem, ...]:
+def problems_of(
+    file: WorkflowFile, locks: _Locks, catalog: Catalog, policy: Policy | None = None
+) -> tuple[Problem, ...]:
     """All that is wrong with one file, in the order of the text."""
     from windlass_runner.commands.workflow_files import load_file
     from windlass_runner.run.prepare import all_problems
@@ -84,7 +91,7 @@ def problems_of(file: WorkflowFile, locks: _Locks, catalog: Catalog) -> tuple[Pr
     if found.workflow is None:
         return found.problems
     pins, of_lock = locks.of(file)
-    return (*of_lock, *all_problems(found, root=file.root, pins=pins, catalog=catalog))
+    return (*of_lock, *all_problems(found, root=file.root, pins=pins, catalog=catalog, policy=policy))
 
 
 def _print(problems: list[Problem], invocation: Invocation) -> None:

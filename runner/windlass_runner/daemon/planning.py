@@ -13,6 +13,8 @@ from windlass_registry.documents import Position, compose, merged_items
 from windlass_registry.errors import AuthorError, Problem
 from windlass_registry.lock import LockFile
 from windlass_registry.lockfile import LOCK_PATH, parse_lock
+from windlass_registry.policy import Policy
+from windlass_registry.sources.git import GitUnavailable
 from windlass_registry.store import Store
 from windlass_runner.daemon.pushes import Source
 from windlass_runner.daemon.workflows import FoundWorkflow
@@ -38,11 +40,20 @@ from windlass_runner.workflow.parse import ParsedWorkflow
 class CommitPlanning:
     """Implements `daemon.pushes.Planning`. Safe to use from several threads."""
 
-    def __init__(self, *, git: Git, packages: Store, catalog: Catalog, options: PlanOptions) -> None:
+    def __init__(
+        self,
+        *,
+        git: Git,
+        packages: Store,
+        catalog: Catalog,
+        options: PlanOptions,
+        policy: Policy | None = None,
+    ) -> None:
         self._git = git
         self._packages = packages
         self._catalog = catalog
         self._options = options
+        self._policy = policy or Policy()
 
     def __call__(self, found: FoundWorkflow, *, event: Event, reason: str, source: Source) -> NewRun:
         """The run of a workflow for an event.
@@ -57,7 +68,10 @@ class CommitPlanning:
         root = _checked_out(source.mirror, event) if uses_own_actions(said) else Path("/nonexistent")
         if of_lock or found.workflow is None:
             raise AuthorError(
-                *of_lock, *all_problems(found.inspection, root=root, pins=pins, catalog=self._catalog)
+                *of_lock,
+                *all_problems(
+                    found.inspection, root=root, pins=pins, catalog=self._catalog, policy=self._policy
+                ),
             )
         try:
             plan = plan_run(
@@ -69,11 +83,16 @@ class CommitPlanning:
                 catalog=self._catalog,
                 options=self._options,
                 packages=self._packages,
+                policy=self._policy,
             )
         except NoEngineYet as error:
             raise AuthorError(_without_engine(error, found.workflow)) from error
+        except GitUnavailable as error:  # not a server that we chose: nothing else waits for it
+            raise AuthorError(_unavailable(error, found.workflow)) from error
         except AuthorError as error:  # of its actions, or of this event: the first are told with the rest
-            problems = all_problems(found.inspection, root=root, pins=pins, catalog=self._catalog)
+            problems = all_problems(
+                found.inspection, root=root, pins=pins, catalog=self._catalog, policy=self._policy
+            )
             is_of_file = any(problem.severity == "error" for problem in problems)
             raise AuthorError(*(problems if is_of_file else error.problems)) from error
         if lacking := _lacking(plan, found.content):
@@ -100,6 +119,11 @@ def uses_own_actions(workflow: Workflow) -> bool:
     jobs = workflow.jobs.values()
     named = [job.uses for job in jobs] + [step.uses for job in jobs for step in job.steps]
     return any(uses is not None and uses.startswith((".", "$/")) for uses in named)
+
+
+def _unavailable(error: GitUnavailable, workflow: Workflow) -> Problem:
+    remedy = "start it again when it does, or pin it with 'windlass lock' where it is on this machine"
+    return Problem(path=workflow.path, line=0, column=0, message=error.message, remedy=remedy)
 
 
 def _without_engine(error: NoEngineYet, workflow: Workflow) -> Problem:

@@ -10,7 +10,6 @@ from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
-from windlass_registry.catalog import Catalog
 from windlass_registry.store import Store
 from windlass_runner.daemon.approvals import Approvals
 from windlass_runner.daemon.environment_settings import described
@@ -24,6 +23,7 @@ from windlass_runner.daemon.instance import sole_instance
 from windlass_runner.daemon.intake import Intake
 from windlass_runner.daemon.journal import Journal
 from windlass_runner.daemon.mirror_upkeep import MirrorUpkeep
+from windlass_runner.daemon.package_sources import open_catalog
 from windlass_runner.daemon.planning import CommitPlanning
 from windlass_runner.daemon.poller import Poller
 from windlass_runner.daemon.posting import Posting
@@ -154,7 +154,13 @@ def _join(
         ledger=ledger,
         git=git,
         mirror_of=mirror_of,
-        plan=CommitPlanning(git=git, packages=packages, catalog=Catalog.of_builtin(), options=options),
+        plan=CommitPlanning(
+            git=git,
+            packages=packages,
+            catalog=open_catalog(environ, storage=storage, packages=packages),
+            options=options,
+            policy=settings.policy,
+        ),
         shows_skipped=lambda url: any(
             repository.url == url and repository.forge != "git" for repository in settings.repositories
         ),

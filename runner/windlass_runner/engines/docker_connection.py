@@ -84,6 +84,14 @@ class DockerConnection:
         with _translated():
             yield from docker_transport.pull(self._environment, repository, tag)
 
+    def registry_digest(self, reference: str) -> str:
+        """What an image's registry has for its name now, with the credentials of `docker login`."""
+        with _translated():
+            status, answer = docker_transport.distribution(self._environment, reference)
+        if status >= 400:
+            raise _refusal(status, answer)
+        return str(json.loads(answer)["Descriptor"]["digest"])
+
     def build(
         self, context: bytes, *, dockerfile: str, tag: str, labels: Mapping[str, str]
     ) -> Iterator[Mapping[str, Any]]:

@@ -128,7 +128,7 @@ class DockerImages:
             raise ImageUnavailable(reference, "it was removed from this host", remedy=remedy)
         layers: dict[str, tuple[int, int]] = {}
         try:
-            for message in self._connection.pull(*_split(reference)):
+            for message in self._connection.pull(*split_reference(reference)):
                 if "error" in message:
                     raise _unavailable(reference, str(message["error"]))
                 _note_layer(message, layers)
@@ -153,11 +153,11 @@ def _note_layer(message: Mapping[str, Any], layers: dict[str, tuple[int, int]]) 
 def _digest(reference: str, found: Mapping[str, Any]) -> str:
     """The digest in the repository that was named; an image may stand in several."""
     digests = [str(digest) for digest in found.get("RepoDigests") or ()]
-    own = [digest for digest in digests if digest.startswith(f"{_split(reference)[0]}@")]
+    own = [digest for digest in digests if digest.startswith(f"{split_reference(reference)[0]}@")]
     return (*own, *digests, str(found["Id"]))[0]
 
 
-def _split(reference: str) -> tuple[str, str]:
+def split_reference(reference: str) -> tuple[str, str]:
     """Repository and tag (or digest). Without a tag the engine would pull every tag there is."""
     if "@" in reference:
         repository, _, digest = reference.partition("@")

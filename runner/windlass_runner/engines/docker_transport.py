@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import json
 import select
 import socket
 import threading
@@ -248,6 +249,19 @@ def open_sdk(environment: Mapping[str, str]) -> APIClient:
         raise EngineUnavailable(
             f"the Docker engine does not answer ({exc})", remedy="check DOCKER_HOST and that it is started"
         ) from exc
+
+
+def distribution(environment: Mapping[str, str], reference: str) -> tuple[int, bytes]:
+    """What a registry says of an image: status and body of the engine's answer."""
+    from docker.errors import APIError
+
+    api: Any = open_sdk(environment)
+    try:
+        return 200, json.dumps(api.inspect_distribution(reference)).encode()
+    except APIError as exc:
+        return exc.status_code or 500, json.dumps({"message": exc.explanation or str(exc)}).encode()
+    finally:
+        api.close()
 
 
 def pull(environment: Mapping[str, str], repository: str, tag: str) -> Iterator[Mapping[str, Any]]:

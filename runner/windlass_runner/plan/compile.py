@@ -83,6 +83,11 @@ def compile_plan(
     )
 
 
+def job_specs(workflow: Workflow, lock: Lock, options: PlanOptions) -> dict[str, JobSpec]:
+    """The jobs as they would be planned, without an event. Raises NoEngineYet as `compile_plan` does."""
+    return {job.id: _spec(workflow, job, lock, options) for job in workflow.jobs.values()}
+
+
 def _spec(workflow: Workflow, job: Job, lock: Lock, options: PlanOptions) -> JobSpec:
     defaults = workflow.defaults
     steps = steps_of(job, Packages(lock=lock, node_images=options.node_images))

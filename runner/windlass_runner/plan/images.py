@@ -31,8 +31,8 @@ def images_of(spec: JobSpec, contexts: Mapping[str, Any]) -> tuple[str, ...]:
 
 def named_images(spec: JobSpec, contexts: Mapping[str, Any]) -> tuple[str, ...]:
     """As `images_of`, with the images of its services."""
-    services = [_text(service.image, contexts) for service in spec.services]
-    return tuple(dict.fromkeys([*images_of(spec, contexts), *services]))
+    named = [*images_of(spec, contexts), *(service.image for service in spec.services)]
+    return tuple(dict.fromkeys(_text(image, contexts) for image in named))
 
 
 def is_image_name(text: str) -> bool:

@@ -3,6 +3,7 @@
 ledger.db                                     the ledger (SQLite)
 link.key                                      signs links to what jobs put out
 packages/                                     verified action packages, by digest
+git/                                          which package a commit of a git source is
 mirrors/<repository>/                         bare mirrors and checked-out trees
 runs/<run>/logs/<job>/<attempt>.jsonl         kept with the run
 runs/<run>/outputs/<job>/<name>               kept with the run

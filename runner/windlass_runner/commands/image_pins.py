@@ -1,0 +1,132 @@
+"""The images and data that workflows name, and what `windlass lock` can pin of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from windlass_registry.errors import OperatorError
+from windlass_registry.lock import ImagePin, Lock
+from windlass_runner.engines.base import ImageUnavailable
+from windlass_runner.engines.docker_digests import KnownImage
+from windlass_runner.expressions import ExpressionError
+from windlass_runner.plan.compile import PlanOptions, expand, job_specs
+from windlass_runner.plan.images import is_image_name, named_images
+from windlass_runner.plan.matrix import MatrixError
+from windlass_runner.plan.model import JobSpec
+from windlass_runner.plan.steps import NoEngineYet
+from windlass_runner.workflow.model import Workflow
+
+_AT_ONCE: Final = 8
+_LEGS: Final = 1000
+
+
+class Digests(Protocol):
+    """Who knows images; see `engines.docker_digests`."""
+
+    def look_up(self, reference: str, *, is_newest: bool = False) -> KnownImage: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unpinned:
+    """Something that a lock cannot hold still."""
+
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """What workflows name beside actions."""
+
+    images: tuple[str, ...] = ()
+    """Names without expressions and without digests of their own."""
+    unpinned: tuple[Unpinned, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pinned:
+    """The images as far as they could be pinned."""
+
+    images: Mapping[str, ImagePin] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
+    unpinned: tuple[Unpinned, ...] = ()
+
+
+def named_by(workflows: Iterable[Workflow], lock: Lock) -> Named:
+    """All images and data that these workflows and their actions name, each once."""
+    images: dict[str, None] = {}
+    unpinned: dict[Unpinned, None] = {}
+    for workflow in workflows:
+        try:
+            specs = job_specs(workflow, lock, PlanOptions(default_image=""))
+        except (NoEngineYet, KeyError):  # told by whoever plans it; an action that could not be resolved
+            continue
+        for spec in specs.values():
+            for image in dict.fromkeys(_images(spec)):
+                if is_image_name(image):
+                    images.update({} if "@" in image else {image: None})
+                elif "${{" in image:
+                    unpinned[_open_image(workflow, spec, image)] = None
+            unpinned.update(dict.fromkeys(_data(workflow, spec)))
+    return Named(images=tuple(sorted(images)), unpinned=tuple(unpinned))
+
+
+def pin_images(
+    names: Iterable[str], *, old: Mapping[str, ImagePin], anew: frozenset[str], digests: Digests
+) -> Pinned:
+    """Pin what is not pinned in `old`, and everything in `anew` to what its registry has now.
+
+    What cannot be looked up keeps its old pin, and is told.
+    """
+    names = tuple(names)
+    wanted = [name for name in names if name in anew or name not in old]
+    found = {name: old[name] for name in names if name in old}
+    notes: dict[str, str] = {}
+    unpinned: list[Unpinned] = []
+
+    def look_up(name: str) -> KnownImage | OperatorError:
+        try:
+            return digests.look_up(name, is_newest=name in anew)
+        except OperatorError as error:
+            return error
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        for name, answer in zip(wanted, pool.map(look_up, wanted), strict=True):
+            if isinstance(answer, OperatorError):
+                why = answer.reason if isinstance(answer, ImageUnavailable) else answer.message
+                stays = "; it stays as it was" if name in old else ""
+                unpinned.append(Unpinned(what=f"image {name}", why=f"{why}{stays}"))
+                continue
+            found[name] = answer.pin
+            if answer.note is not None:
+                notes[name] = answer.note
+    return Pinned(images=found, notes=notes, unpinned=tuple(unpinned))
+
+
+def _images(spec: JobSpec) -> Iterator[str]:
+    for leg in _legs(spec):
+        yield from (image for image in named_images(spec, {"matrix": leg}) if image)
+
+
+def _legs(spec: JobSpec) -> list[Mapping[str, Any]]:
+    """The combinations of a job's matrix, where they are written out; else one without values."""
+    try:
+        return [job.matrix for job in expand(spec, {}, limit=_LEGS)]
+    except (ExpressionError, MatrixError):
+        return [{}]
+
+
+def _open_image(workflow: Workflow, spec: JobSpec, image: str) -> Unpinned:
+    return Unpinned(
+        what=f"image {image}", why=f"{workflow.path}, job '{spec.id}': an expression names it when it runs"
+    )
+
+
+def _data(workflow: Workflow, spec: JobSpec) -> Iterator[Unpinned]:
+    for each in spec.inputs:
+        if each.type in ("dataset", "model") and each.ref is not None:
+            why = f"{workflow.path}, job '{spec.id}': there is no store of {each.type}s yet"
+            yield Unpinned(what=f"{each.type} {each.ref}", why=why)
