@@ -80,7 +80,7 @@ class Lock:
     """Newer releases that are too young, by `uses` text, newest first."""
 
     images: Mapping[str, ImagePin] = field(default_factory=dict)
-    """What a lock file pins beside actions; `resolve` leaves it empty. See `LockFile`, also for the next two."""
+    """What a lock file pins beside actions, as `LockFile` has it; `resolve` leaves these empty."""
     datasets: Mapping[str, str] = field(default_factory=dict)
     models: Mapping[str, str] = field(default_factory=dict)
 

@@ -76,7 +76,7 @@ def execute(arguments: Namespace, invocation: Invocation) -> int:
     new = LockFile(pins=pins.pins, images=pinned.images, datasets=old.datasets, models=old.models)
     changes = changes_of(old, new, catalog)
     is_written = not (arguments.check or arguments.dry_run)
-    if is_written and (changes or found is None):
+    if is_written := is_written and (bool(changes) or found is None):
         save_lock(root, new)
     report = LockReport(
         changes=changes, lock=looked.lock, pinned=pinned, new=new, is_written=is_written and bool(changes)
