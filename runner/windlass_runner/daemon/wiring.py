@@ -236,13 +236,13 @@ def _join(
         "sweeper": lambda: _sweep(engine, ledger, storage),
         "retention": retention.turn,
     }
+    reconciling: Reconciling | None = None
     if forges.github is not None:
         reconciling = Reconciling(
             github=forges.github,
             repositories=settings.repositories,
             ledger=ledger,
             clock=clock,
-    reconciling: Reconciling | None = None
             monotonic=time.monotonic,
             wake_intake=wake("intake"),
         )
