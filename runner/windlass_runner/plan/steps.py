@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -57,6 +58,8 @@ def pin(action: ResolvedAction) -> ActionPin:
     )
 
 
+_EXPRESSION: Final = re.compile(r"\$\{\{.*?\}\}", re.DOTALL)
+_HELD: Final = re.compile("\0([0-9]+)\0")
 NODE_IMAGES: Final[Mapping[str, str]] = {
     "node12": "node:12-bullseye-slim",
     "node16": "node:16-bookworm-slim",
@@ -203,8 +206,16 @@ def _container(
 
 
 def _argument_words(written: Value) -> Value:
-    """A text of several words is several arguments, as on GitHub."""
-    return list(shlex.split(written)) if isinstance(written, str) and "${{" not in written else written
+    """A text of several words is several arguments, as on GitHub. What an expression gives stays in one."""
+    if not isinstance(written, str):
+        return written
+    held: list[str] = _EXPRESSION.findall(written)
+    kept = iter(range(len(held)))
+    try:
+        words = shlex.split(_EXPRESSION.sub(lambda _: f"\0{next(kept)}\0", written))
+    except ValueError:  # a quote without its end
+        return [written]
+    return [_HELD.sub(lambda found: held[int(found[1])], word) for word in words]
 
 
 def _stage(program: str | None, condition: str | None) -> Stage | None:
