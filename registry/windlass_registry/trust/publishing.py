@@ -13,6 +13,7 @@ from securesystemslib.signer import Key, Signer
 from tuf.api.metadata import Root, Targets
 
 from windlass_registry.errors import OperatorError
+from windlass_registry.names import check_namespace
 from windlass_registry.publication import Publication
 from windlass_registry.releases import ReleaseFacts, whole_seconds
 from windlass_registry.trust import roles
@@ -93,6 +94,7 @@ def grant_publication(
 
     `claim` is what the new owner signed (see `claim_publication`), where somebody else owned it before.
     """
+    check_namespace(namespace)
     fresh = Targets.from_dict(targets.to_dict())
     roles.grant(fresh, namespace, keys, badge=badge)
     fresh.version += 1
