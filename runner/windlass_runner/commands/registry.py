@@ -14,6 +14,7 @@ windlass registry grant acme --key acme.owner.pub --verified
 windlass registry add https://registry.example.org --root sha256:9f86d0…
 windlass registry list
 windlass registry serve ~/registry --listen 0.0.0.0:8480
+windlass registry mirror /media/disk/registry
 windlass registry token create acme-ci --namespace acme --expires 90d
 """
 _ACTIONS: Final = {
@@ -25,6 +26,7 @@ _ACTIONS: Final = {
     "refresh": "sign anew what is newest, before it runs out",
     "serve": "let others read it and publish to it, over HTTP",
     "token": "who may publish to a served registry",
+    "mirror": "copy it into a folder, to serve or to carry away",
     "login": "keep the token that a registry's owner gave you",
 }
 
@@ -43,6 +45,7 @@ def configure(parser: ArgumentParser) -> None:
     made["refresh"].add_argument("--force", action="store_true", help="also where it is not due")
     _configure_serve(made["serve"])
     _configure_token(made["token"])
+    _configure_mirror(made["mirror"])
     made["login"].add_argument("name", nargs="?", metavar="NAME", help="which registry (the only one)")
     made["login"].add_argument("--token-file", metavar="FILE", help="where the token is (asks for it)")
     for each in made.values():
@@ -53,6 +56,21 @@ def _configure_serve(parser: ArgumentParser) -> None:
     parser.add_argument("folder", nargs="?", metavar="DIR", help="the registry's (the only one known)")
     parser.add_argument("--listen", default="127.0.0.1:8480", metavar="HOST:PORT", help="where (%(default)s)")
     parser.add_argument("--url", metavar="URL", help="how others reach it, for lines that people copy")
+
+
+def _configure_mirror(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "target", metavar="DIR", help="where the copy lies; one that is there is brought up to date"
+    )
+    parser.add_argument("--registry", metavar="NAME", help="which registry (the only one)")
+    parser.add_argument(
+        "--namespace",
+        action="append",
+        default=[],
+        metavar="NAME",
+        dest="namespaces",
+        help="only the packages of this one; may be given again",
+    )
 
 
 def _configure_token(parser: ArgumentParser) -> None:
@@ -131,6 +149,10 @@ def execute(arguments: Namespace, invocation: Invocation) -> int:
 
             serving = {"serve": registry_serving.serve, "token": registry_serving.token}
             return serving[arguments.action](arguments, invocation)
+        case "mirror":
+            from windlass_runner.commands.registry_mirror import make_mirror
+
+            return make_mirror(arguments, invocation)
         case "login":
             from windlass_runner.commands.registry_login import login
 
