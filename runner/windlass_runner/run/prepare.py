@@ -100,7 +100,7 @@ def resolve_actions(
     )
     if any(problem.severity == "error" for problem in problems):
         raise AuthorError(*sorted(problems, key=lambda one: (one.line, one.column)))
-    return lock
+    return replace(lock, warnings=(*lock.warnings, *map(str, problems))) if problems else lock
 
 
 def look_up_actions(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from windlass_registry.documents import Position, Value, did_you_mean, nearest
@@ -149,6 +150,9 @@ def _check_use(path: str, use: _Use, manifest: ActionManifest) -> Iterable[Probl
         if known.name in given:
             yield _problem(path, at, f"'{name}' and '{given[known.name]}' are the same input", "keep one")
         given[known.name] = name
+        if known.deprecated is not None:
+            message = f"the input '{name}' of '{use.uses}' is deprecated"
+            yield replace(_problem(path, at, message, known.deprecated or None), severity="warning")
         if (problem := _check_value(known, value)) is not None:
             yield _problem(path, at, problem, known.description or None)
         if _is_python_code(known, use.values):

@@ -46,6 +46,17 @@ def test_an_undeclared_input_has_its_place_and_the_nearest_name() -> None:
     ]
 
 
+def test_an_input_that_is_deprecated_is_taken_with_a_warning() -> None:
+    action = manifest(
+        ActionInput(name="token", deprecated="use 'secret'"), ActionInput(name="old", deprecated="")
+    )
+    assert check("{token: x, old: y}", action) == [
+        "w.yaml:4:12: warning: the input 'token' of 'script@v1' is deprecated; use 'secret'",
+        "w.yaml:4:22: warning: the input 'old' of 'script@v1' is deprecated",
+    ]
+    assert check("{}", action) == []
+
+
 def test_a_required_input_may_not_be_left_out() -> None:
     assert check("{image: y}") == [
         "w.yaml:3:11: 'script@v1' needs the input 'script'; write it under 'with': script: …"
