@@ -29,8 +29,9 @@ from urllib.parse import parse_qsl, urlsplit
 import jwt
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from github_double.calls import Answer, Call, Caller, problem
 from github_double.description import load_description
-from github_double.routes import ROUTES, Answer, Call, Caller, problem
+from github_double.routes import ROUTES
 from github_double.world import Clock, Delivery, Token, World, private_key
 
 _MOST_WRITES_A_MINUTE: Final = 80

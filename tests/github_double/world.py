@@ -15,7 +15,13 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 Json = Any
-WRITE = {"checks": "write", "contents": "read", "metadata": "read", "statuses": "write"}
+WRITE = {
+    "checks": "write",
+    "contents": "read",
+    "deployments": "write",
+    "metadata": "read",
+    "statuses": "write",
+}
 
 
 @cache
@@ -66,6 +72,27 @@ class CheckRun:
 
 
 @dataclass(kw_only=True)
+class Deployment:
+    """`fields` are what was sent; `statuses` all that it had, oldest first."""
+
+    id: int
+    sha: str
+    environment: str
+    is_production: bool
+    created_at: float
+    fields: dict[str, Json]
+    statuses: list[dict[str, Json]] = field(default_factory=list)
+
+    @property
+    def state(self) -> str | None:
+        return self.statuses[-1]["state"] if self.statuses else None
+
+    @property
+    def states(self) -> list[str]:
+        return [status["state"] for status in self.statuses]
+
+
+@dataclass(kw_only=True)
 class Repository:
     """`former_names` lead to it by redirect. A commit that is not among `commits` does not exist."""
 
@@ -76,6 +103,7 @@ class Repository:
     refs: dict[str, str] = field(default_factory=dict)
     check_runs: dict[int, CheckRun] = field(default_factory=dict)
     statuses: list[dict[str, Json]] = field(default_factory=list)
+    deployments: dict[int, Deployment] = field(default_factory=dict)
     pulls: dict[int, dict[str, Json]] = field(default_factory=dict)
     comments: dict[int, dict[str, Json]] = field(default_factory=dict)
     permissions: dict[str, str] = field(default_factory=dict)
