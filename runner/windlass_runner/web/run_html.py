@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from windlass_registry.server.markup import Html, fill, join
 from windlass_runner.run.check_title import BROKEN, number_text, run_title
 from windlass_runner.run.log_file import LogLine
 from windlass_runner.run.plot import plot_svg
 from windlass_runner.run.report import OutputReport, RemarkReport, duration_text
 from windlass_runner.web.links import job_anchor
-from windlass_runner.web.markup import Html, fill, join
 from windlass_runner.web.run_view import ShownJob, ShownLog, ShownRun
 
 _PLOTS_SHOWN: Final = 12

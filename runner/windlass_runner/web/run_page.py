@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingR
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from windlass_registry.server.markup import printable
 from windlass_runner.daemon.evidence import read_evidence
 from windlass_runner.daemon.status import run_report
 from windlass_runner.ledger.errors import UnknownRun
@@ -28,7 +29,6 @@ from windlass_runner.run.log_file import LogLine, read_log
 from windlass_runner.run.storage import Storage
 from windlass_runner.web.link_gate import SAFE_HEADERS, Shown, behind_link, told
 from windlass_runner.web.links import Links, run_url
-from windlass_runner.web.markup import printable
 from windlass_runner.web.run_html import page_of, spoken
 from windlass_runner.web.run_view import ShownJob, ShownLog, ShownRun
 
