@@ -19,6 +19,7 @@ from windlass_runner.daemon.action_settings import ActionSettings, read_actions
 from windlass_runner.daemon.credentials import Credentials, read_credentials
 from windlass_runner.daemon.environment_settings import EnvironmentSettings, read_environments
 from windlass_runner.daemon.policy_settings import GIT_ADDRESSES, read_policy
+from windlass_runner.daemon.registry_settings import RegistrySettings, read_registries
 from windlass_runner.daemon.repository_settings import RepositorySettings, read_repositories
 from windlass_runner.daemon.secret_sources import SecretSource, read_secret_source
 from windlass_runner.daemon.toml_reader import Places, Section, SettingsError, decode
@@ -86,6 +87,7 @@ class Settings:
     hosts: tuple[HostSettings, ...] = (HostSettings(),)
     runner: RunnerSettings = RunnerSettings()
     actions: ActionSettings = field(default_factory=ActionSettings)
+    registries: tuple[RegistrySettings, ...] = ()
     policy: Policy = field(default_factory=lambda: Policy(git_sources=GIT_ADDRESSES))
     credentials: Mapping[str, Credentials] = field(default_factory=dict)
     secrets: Mapping[str, SecretSource] = field(default_factory=dict)
@@ -134,6 +136,7 @@ def parse_settings(text: str, *, path: Path, environ: Mapping[str, str]) -> Sett
         hosts=_hosts(root),
         runner=_runner(root.table("runner")),
         actions=read_actions(root),
+        registries=read_registries(root, folder),
         policy=read_policy(root.table("policy")),
         credentials=credentials,
         secrets=_secrets(root.table("secrets"), folder),

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -29,6 +30,7 @@ from windlass_runner.daemon.poller import Poller
 from windlass_runner.daemon.posting import Posting
 from windlass_runner.daemon.pushes import Pushes
 from windlass_runner.daemon.reconciling import Reconciling
+from windlass_runner.daemon.registries import open_registries
 from windlass_runner.daemon.requests import Requested
 from windlass_runner.daemon.retention import Retention
 from windlass_runner.daemon.settings import Settings
@@ -111,7 +113,7 @@ def wire(
         forges = Forges(settings, environ)
         git = Git(
             environment=git_environment(environ, root=storage.root, urls=urls),
-            authorization=forges.git_authorization,
+            login=forges.git_login,
         )
         ledger = Ledger.open(settings.storage.database or storage.ledger)
         exits.callback(ledger.close)
@@ -157,7 +159,14 @@ def _join(
         plan=CommitPlanning(
             git=git,
             packages=packages,
-            catalog=open_catalog(environ, storage=storage, packages=packages),
+            catalog=open_catalog(
+                environ,
+                storage=storage,
+                packages=packages,
+                registries=open_registries(
+                    settings.registries, storage=storage, packages=packages, clock=lambda: datetime.now(UTC)
+                ),
+            ),
             options=options,
             policy=settings.policy,
         ),
