@@ -13,7 +13,7 @@ SHA = "ec26c3e57ca3a959ca5aad62de7213c562f8c821"
 def asked(text: str) -> list[str]:
     """What a comment asks for, each as one text: the kind and what it names."""
     commands = parse_comment(text, repository="acme/digits", number=7, actor="mona")
-    return [" ".join(filter(None, (one.kind, one.workflow, one.sha))) for one in commands]
+    return [" ".join(filter(None, (one.kind, one.workflow, one.job, one.sha))) for one in commands]
 
 
 def test_a_command_says_who_asks_and_where() -> None:
@@ -32,6 +32,8 @@ def test_a_command_says_who_asks_and_where() -> None:
         (f"/ok-to-test {SHA}", [f"approve {SHA}"]),
         (f"/ok-to-test {SHA.upper()}", [f"approve {SHA}"]),
         (f"/ok-to-test {'a' * 64}", [f"approve {'a' * 64}"]),
+        ("/approve production", ["approve_job production"]),
+        ("/reject deploy (us, west)", ["reject_job deploy (us, west)"]),
         ("/ReTest", ["rerun"]),
         ("   /retest\t", ["rerun"]),
         ("Looks good!\r\n\r\n/retest-failed\r\n/test lint\r\n", ["rerun_failed", "test lint"]),
@@ -79,6 +81,8 @@ def test_commands_stand_at_the_start_of_lines(text: str, expected: list[str]) ->
         f"/ok-to-test {SHA}0",
         f"/ok-to-test {SHA} {SHA}",
         "/approve",
+        "/reject",
+        "/approved production",
     ],
 )
 def test_what_only_looks_like_a_command_is_none(text: str) -> None:

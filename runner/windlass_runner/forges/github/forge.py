@@ -22,6 +22,7 @@ from windlass_runner.forges.github.app_tokens import (
 from windlass_runner.forges.github.check_runs import CheckRuns
 from windlass_runner.forges.github.client import Bearer, Client, CommitUnknown, Moved, NotFound
 from windlass_runner.forges.github.comments import Comments
+from windlass_runner.forges.github.deployments import Deployments
 from windlass_runner.forges.github.missed import MissedDelivery, fetch_delivery, fetch_missed
 from windlass_runner.forges.github.people import (
     PullRequests,
@@ -136,6 +137,7 @@ class _Place:
     access: _Access
     poster: CheckRuns | Statuses
     comments: Comments = field(default_factory=Comments)
+    deployments: Deployments = field(default_factory=Deployments)
     refused: str | None = None
     """Why the last comment could not be posted."""
     current: str | None = None
@@ -200,8 +202,17 @@ class GitHub:
         except CommitUnknown as error:
             log.warning("commit %s of %s is not at GitHub: %s", status.sha, place.name, error)
             return
+        if status.deployments:
+            self._tell_deployments(place, status)
         for comment in status.comments:
             self._comment(place, comment)
+
+    def _tell_deployments(self, place: _Place, status: CommitStatus) -> None:
+        """Without the permission for it, checks alone tell of deployments."""
+        try:
+            self._at(place, lambda client, name: place.deployments.post(client, name, status))
+        except OperatorError as error:
+            log.warning("deployments of %s are not told to GitHub: %s", place.name, error)
 
     def _comment(self, place: _Place, comment: PullRequestComment) -> None:
         """A comment that may not be (a locked conversation, a permission that lacks) holds up nothing."""

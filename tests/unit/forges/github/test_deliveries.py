@@ -305,7 +305,14 @@ def test_our_buttons_are_commands(identifier: str) -> None:
     assert command.is_button
 
 
-@pytest.mark.parametrize("identifier", ["lgtm|26764", "test", "Rerun"])
+@pytest.mark.parametrize("kind", ["approve_job", "reject_job"])
+def test_buttons_of_gates_say_which_jobs_they_are_about(kind: str) -> None:
+    pressed = parse("check_run", changed(CHECK_RUN, "requested_action.identifier", f"{kind}:1a2b3c4d"))
+    (command,) = pressed.commands
+    assert (command.kind, command.run, command.mark, command.is_button) == (kind, "r1", "1a2b3c4d", True)
+
+
+@pytest.mark.parametrize("identifier", ["lgtm|26764", "test", "Rerun", "approve_job", "cancel:1a2b3c4d"])
 def test_other_buttons_are_not_ours(identifier: str) -> None:
     assert parse("check_run", changed(CHECK_RUN, "requested_action.identifier", identifier)).commands == ()
 
