@@ -62,11 +62,13 @@ def all_checks(arguments: Namespace, invocation: Invocation) -> Iterator[Check]:
 
 def _network_checks(settings: Settings, invocation: Invocation) -> Iterator[Check]:
     from windlass_runner.commands.network_checks import check_address, check_listen, check_repository
+    from windlass_runner.daemon.forges import Forges
 
     yield check_listen(settings.server)
     yield check_address(settings)
+    forges = Forges(settings, invocation.environment)
     for repository in settings.repositories:
-        yield check_repository(repository, invocation.environment)
+        yield check_repository(repository, invocation.environment, login=forges.git_login)
     yield from _github_checks(settings, invocation)
     for name, secret in settings.secrets.items():
         if secret.read(invocation.environment) is None:

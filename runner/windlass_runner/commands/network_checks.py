@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Literal
 
@@ -12,6 +12,7 @@ from windlass_runner.commands.checks import Check
 from windlass_runner.commands.daemon_health import fetch_health
 from windlass_runner.daemon.repository_settings import RepositorySettings
 from windlass_runner.daemon.settings import ServerSettings, Settings
+from windlass_runner.forges.git_login import Login
 
 
 def check_listen(server: ServerSettings) -> Check:
@@ -69,11 +70,13 @@ def _hooks(settings: Settings, base: str) -> str:
     return " and ".join(f"{base}/hooks/{forge}" for forge in forges)
 
 
-def check_repository(repository: RepositorySettings, environment: Mapping[str, str]) -> Check:
+def check_repository(
+    repository: RepositorySettings, environment: Mapping[str, str], *, login: Callable[[str], Login | None]
+) -> Check:
     """Whether a watched repository answers."""
     from windlass_runner.forges.git import Git
 
-    git = Git(environment=environment, timeout_s=10, network_timeout_s=15)
+    git = Git(environment=environment, login=login, timeout_s=10, network_timeout_s=15)
     try:
         refs = git.ls_remote(repository.url)
     except WindlassError as error:

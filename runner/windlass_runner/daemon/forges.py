@@ -16,6 +16,7 @@ from windlass_runner.daemon.secret_sources import SecretSource
 from windlass_runner.daemon.settings import Settings
 from windlass_runner.daemon.status import ChecksShown
 from windlass_runner.forges.base import Asked, Forge
+from windlass_runner.forges.git_login import Login, is_same_host
 from windlass_runner.run.storage import Storage
 from windlass_runner.web.links import Links
 
@@ -37,6 +38,7 @@ class Forges:
         self._settings = {found.url: found for found in settings.repositories}
         self._github = _open_github(settings, environ)
         self._hosted: dict[str, Hosted] = dict(_open_others(settings, environ))
+        self._git_tokens = dict(_git_tokens(settings, environ))
         if self._github is not None:
             of_github = (found.url for found in settings.repositories if found.forge == "github")
             self._hosted |= dict.fromkeys(of_github, self._github)
@@ -69,13 +71,18 @@ class Forges:
         """GitHub, where a repository on it is watched."""
         return self._github
 
-    def git_authorization(self, url: str) -> str | None:
-        """The header `Authorization` with which git reaches that address; None: by git's own means.
+    def git_login(self, url: str) -> Login | None:
+        """What opens a repository's address to git; None: git's own means.
+
+        A token goes to the host of its API alone.
 
         Raises:
-            UpstreamError, OperatorError: there is to be one, and it cannot be had.
+            UpstreamError, OperatorError: there is to be something, and it cannot be had.
         """
-        return self._github.git_authorization(url) if self._github is not None else None
+        token = self._git_tokens.get(url)
+        if token is not None:
+            return Login(user="oauth2", password=token())
+        return self._github.git_login(url) if self._github is not None else None
 
 
 def _open_github(settings: Settings, environ: Mapping[str, str]) -> GitHub | None:
@@ -103,6 +110,15 @@ def _open_others(settings: Settings, environ: Mapping[str, str]) -> Iterator[tup
         if key not in opened:
             opened[key] = _open_other(found.forge, settings.credentials[key[1]], environ, names)
         yield found.url, opened[key]
+
+
+def _git_tokens(settings: Settings, environ: Mapping[str, str]) -> Iterator[tuple[str, Callable[[], str]]]:
+    """What opens repositories on Gitea and GitLab to git, by their addresses."""
+    for found in settings.repositories:
+        if found.forge in ("gitea", "gitlab"):
+            credentials = settings.credentials[found.credentials or ""]
+            if is_same_host(found.url, credentials.api_url or _GITLAB):
+                yield found.url, _required(credentials, environ)
 
 
 def _open_other(

@@ -14,6 +14,7 @@ from typing import Final, Literal
 
 from windlass_registry.errors import AuthorError, OperatorError, Problem
 from windlass_runner.forges.git_errors import RefRejected
+from windlass_runner.forges.git_login import Login
 from windlass_runner.forges.git_program import GitProgram, checked_address, checked_ref, checked_sha
 
 _LINK_MODES: Final = {"120000": "a link", "160000": "a submodule"}
@@ -75,21 +76,21 @@ class Git:
     """Git's answers as values. Holds no state; may be used from several threads.
 
     Every call may raise `OperatorError` (git missing, no such repository, no access), and those
-    that go to an address also `UpstreamError`. `authorization` gives an address's header of that name.
+    that go to an address also `UpstreamError`. `login` gives what opens an address (None: git's own means).
     """
 
     def __init__(
         self,
         *,
         environment: Mapping[str, str],
-        authorization: Callable[[str], str | None] = lambda _url: None,
+        login: Callable[[str], Login | None] = lambda _url: None,
         timeout_s: float = 60.0,
         network_timeout_s: float = 600.0,
         file_limit_bytes: int | None = None,
     ) -> None:
         self._program = GitProgram(
             environment=environment,
-            authorization=authorization,
+            login=login,
             timeout_s=timeout_s,
             network_timeout_s=network_timeout_s,
             file_limit_bytes=file_limit_bytes,

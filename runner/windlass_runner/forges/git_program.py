@@ -18,6 +18,7 @@ from typing import Final
 
 from windlass_registry.errors import OperatorError
 from windlass_runner.forges.git_errors import explain, unavailable
+from windlass_runner.forges.git_login import Login, login_variables
 
 _NO_PROGRAMS: Final = (
     "core.hooksPath=/dev/null",
@@ -52,7 +53,7 @@ class GitProgram:
         self,
         *,
         environment: Mapping[str, str],
-        authorization: Callable[[str], str | None] = lambda _url: None,
+        login: Callable[[str], Login | None] = lambda _url: None,
         timeout_s: float = 60.0,
         network_timeout_s: float = 600.0,
         file_limit_bytes: int | None = None,
@@ -64,7 +65,7 @@ class GitProgram:
         }
         quiet = {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "", "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
         self._environment = {"GIT_SSH_COMMAND": "ssh -oBatchMode=yes", "PATH": os.defpath, **kept, **quiet}
-        self._authorization = authorization
+        self._login = login
         self._timeout_s = timeout_s
         self._network_timeout_s = network_timeout_s
         self._start = _GIT if file_limit_bytes is None else (*_limited(file_limit_bytes), *_GIT)
@@ -106,20 +107,9 @@ class GitProgram:
         """With the operator's configuration (credentials, proxies). `timeout_s`: less than for a transfer."""
         place = ["--git-dir", str(inside)] if inside is not None else []
         limit_s = min(timeout_s, self._network_timeout_s)
-        return self._run([*place, *arguments], url=url, timeout_s=limit_s, variables=self._authorized(url))
-
-    def _authorized(self, url: str) -> dict[str, str]:
-        """The configuration that sends the header to that address alone, after the operator's own. In the
-        environment: arguments are seen by every user of the machine."""
-        header = self._authorization(url)
-        if header is None:
-            return {}
-        count = self._environment.get("GIT_CONFIG_COUNT") or "0"
-        return {
-            "GIT_CONFIG_COUNT": str(int(count) + 1),
-            f"GIT_CONFIG_KEY_{count}": f"http.{url}.extraHeader",
-            f"GIT_CONFIG_VALUE_{count}": f"Authorization: {header}",
-        }
+        login = self._login(url)
+        variables = login_variables(url, login, self._environment) if login is not None else {}
+        return self._run([*place, *arguments], url=url, timeout_s=limit_s, variables=variables)
 
     def work_tree(self, arguments: Sequence[str], folder: Path, *, allowed: tuple[int, ...] = ()) -> bytes:
         """In somebody's working tree, with their ignore rules and git's check of its owner."""

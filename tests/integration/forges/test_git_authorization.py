@@ -51,7 +51,7 @@ def open_git(
     hosted = HostedRepository(url=address, name="acme/digits", account=account)
     forge = GitHub([hosted], clock=hub.world.clock, wait=hub.world.clock.wait)
     environment = {"PATH": f"{program.parent}:{os.environ['PATH']}", "GIT_CONFIG_NOSYSTEM": "1", **more}
-    return Git(environment=environment, authorization=forge.git_authorization), arguments
+    return Git(environment=environment, login=forge.git_login), arguments
 
 
 def test_an_installations_token_opens_the_repository(tmp_path: Path, hub: GitHubDouble, address: str) -> None:
@@ -80,7 +80,7 @@ def test_git_does_not_wait_for_a_post_that_hangs(hub: GitHubDouble, repository: 
     hub.plan(Fault(method="PATCH", path="/check-runs/", holds=release))
     with ThreadPoolExecutor(2) as threads:
         posted = threads.submit(forge.post, status(check("success"), url=url))
-        authorized = threads.submit(forge.git_authorization, url)
+        authorized = threads.submit(forge.git_login, url)
         assert authorized.result(timeout=10) is not None
         assert not posted.done()
         release.set()
@@ -121,5 +121,5 @@ def test_a_token_goes_to_its_own_github_alone_and_never_in_the_clear(
     account = Account(name="ada", api_url=api_url, read_token=lambda: "ghp_x")
     hosted = HostedRepository(url=url, name="acme/digits", account=account)
     forge = GitHub([hosted], clock=hub.world.clock, wait=hub.world.clock.wait)
-    assert (forge.git_authorization(url) is not None) == is_sent
-    assert forge.git_authorization("https://github.com/acme/other") is None
+    assert (forge.git_login(url) is not None) == is_sent
+    assert forge.git_login("https://github.com/acme/other") is None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from base64 import b64encode
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
@@ -12,6 +11,7 @@ from urllib.parse import quote, urlsplit
 
 from windlass_registry.errors import OperatorError, UpstreamError
 from windlass_runner.forges.base import CommitStatus, ParsedDelivery, PullRequestComment
+from windlass_runner.forges.git_login import Login
 from windlass_runner.forges.github import deliveries
 from windlass_runner.forges.github.app_tokens import (
     AppKey,
@@ -288,8 +288,8 @@ class GitHub:
             log.warning("%s is now %s; change its name and address in the settings", name, current)
         return current
 
-    def git_authorization(self, url: str) -> str | None:
-        """The header `Authorization` with which git reaches one of the repositories; None: without.
+    def git_login(self, url: str) -> Login | None:
+        """What opens one of the repositories to git; None: git's own means.
 
         A token goes only to the host of its own GitHub, and never in the clear over a network.
         """
@@ -301,7 +301,7 @@ class GitHub:
         if not is_safe or api.hostname not in (address.hostname, f"api.{address.hostname}"):
             return None
         token = place.access.client(place.current or place.name).token()
-        return "Basic " + b64encode(f"x-access-token:{token}".encode()).decode()
+        return Login(user="x-access-token", password=token)
 
 
 def _nothing() -> None:
