@@ -50,10 +50,12 @@ class HeldBack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """The release that is taken, and the newer ones that were held back."""
+    """The release that is taken, and those that are too young, newest first."""
 
     release: Release
     held_back: tuple[HeldBack, ...] = ()
+    is_young: bool = False
+    """It is one of these, and was taken because nothing older fits."""
 
 
 def choose(ref: RegistryRef, releases: Sequence[Release], rules: Rules) -> Choice:
@@ -74,7 +76,7 @@ def choose(ref: RegistryRef, releases: Sequence[Release], rules: Rules) -> Choic
             return Choice(release=release, held_back=tuple(held))
         held.append(HeldBack(release=release, until=until))
     if held:  # nothing older fits: a wait would only keep people from beginning
-        return Choice(release=held[0].release)
+        return Choice(release=held[0].release, held_back=tuple(held), is_young=True)
     raise _none_fits(ref, releases, rules)
 
 

@@ -77,7 +77,9 @@ class Lock:
     unpinned: tuple[str, ...] = ()
     """`uses` texts that the lock given to `resolve` did not pin, though a lock was given."""
     held_back: Mapping[str, tuple[HeldBack, ...]] = field(default_factory=dict)
-    """Newer releases that are too young, by `uses` text, newest first."""
+    """Releases that are too young, by `uses` text, newest first."""
+    young: frozenset[str] = frozenset()
+    """`uses` texts that mean one of these: nothing older fits."""
 
     images: Mapping[str, ImagePin] = field(default_factory=dict)
     """What a lock file pins beside actions, as `LockFile` has it; `resolve` leaves these empty."""

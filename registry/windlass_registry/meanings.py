@@ -41,6 +41,7 @@ class Meaning:
     """There is a lock, and it does not have this text."""
     warnings: tuple[str, ...] = ()
     held_back: tuple[HeldBack, ...] = ()
+    is_young: bool = False
 
     @property
     def identity(self) -> tuple[str, str, str]:
@@ -93,8 +94,12 @@ class Meanings:
 
     def _chosen(self, uses: str, ref: RegistryRef) -> Meaning:
         choice = choose(ref, self._catalog.releases(ref), self._rules)
-        return self._released(
-            uses, choice.release, held_back=choice.held_back, is_unpinned=self._pins is not None
+        meaning = self._released(uses, choice.release)
+        return replace(
+            meaning,
+            held_back=choice.held_back,
+            is_young=choice.is_young,
+            is_unpinned=self._pins is not None,
         )
 
     def _pinned(self, uses: str, ref: RegistryRef, pin: Pin) -> Meaning:
@@ -131,14 +136,7 @@ class Meanings:
         if refused is not None:
             raise RefError(f"'{uses}' may not run here: {refused}", remedy=ASK_OWNER)
 
-    def _released(
-        self,
-        uses: str,
-        release: Release,
-        *,
-        held_back: tuple[HeldBack, ...] = (),
-        is_unpinned: bool = False,
-    ) -> Meaning:
+    def _released(self, uses: str, release: Release) -> Meaning:
         stored = None if release.source == "builtin" else self._catalog.stored(release.digest)
         return Meaning(
             uses=uses,
@@ -149,9 +147,7 @@ class Meanings:
             inner=release.uses,
             load=release.load if stored is None else lambda: stored,
             is_here=stored is not None or release.source == "builtin",
-            is_unpinned=is_unpinned,
             warnings=_warnings(release),
-            held_back=held_back,
         )
 
     # -- git repositories -----------------------------------------------------------------------
@@ -185,7 +181,7 @@ class Meanings:
                 remedy=_ANEW,
             )
         meaning = _of_git(uses, ref, found.commit, found.package)
-        return meaning if pin is not None or self._pins is None else _unpinned(meaning)
+        return replace(meaning, is_unpinned=pin is None and self._pins is not None)
 
 
 def _local(uses: str, action: ResolvedAction) -> Meaning:
@@ -213,10 +209,6 @@ def _of_git(uses: str, ref: GitRef, commit: str, package: Package) -> Meaning:
         load=lambda: package,
         is_here=True,
     )
-
-
-def _unpinned(meaning: Meaning) -> Meaning:
-    return replace(meaning, is_unpinned=True)
 
 
 def _of_store(

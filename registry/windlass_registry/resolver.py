@@ -78,6 +78,7 @@ def resolve(
         warnings=tuple(dict.fromkeys(each for one in closure.found.values() for each in one.warnings)),
         unpinned=tuple(sorted(uses for uses, one in closure.found.items() if one.is_unpinned)),
         held_back={uses: one.held_back for uses, one in closure.found.items() if one.held_back},
+        young=frozenset(uses for uses, one in closure.found.items() if one.is_young),
     )
 
 

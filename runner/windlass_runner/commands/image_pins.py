@@ -5,22 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from windlass_registry.errors import OperatorError
 from windlass_registry.lock import ImagePin, Lock
 from windlass_runner.engines.base import ImageUnavailable
 from windlass_runner.engines.docker_digests import KnownImage
-from windlass_runner.expressions import ExpressionError
-from windlass_runner.plan.compile import PlanOptions, expand, job_specs
-from windlass_runner.plan.images import is_image_name, named_images
-from windlass_runner.plan.matrix import MatrixError
+from windlass_runner.plan.compile import PlanOptions, job_specs, written_images
+from windlass_runner.plan.images import is_image_name
 from windlass_runner.plan.model import JobSpec
 from windlass_runner.plan.steps import NoEngineYet
 from windlass_runner.workflow.model import Workflow
 
 _AT_ONCE: Final = 8
-_LEGS: Final = 1000
 
 
 class Digests(Protocol):
@@ -65,7 +62,7 @@ def named_by(workflows: Iterable[Workflow], lock: Lock) -> Named:
         except (NoEngineYet, KeyError):  # told by whoever plans it; an action that could not be resolved
             continue
         for spec in specs.values():
-            for image in dict.fromkeys(_images(spec)):
+            for image in written_images(spec):
                 if is_image_name(image):
                     images.update({} if "@" in image else {image: None})
                 elif "${{" in image:
@@ -104,19 +101,6 @@ def pin_images(
             if answer.note is not None:
                 notes[name] = answer.note
     return Pinned(images=found, notes=notes, unpinned=tuple(unpinned))
-
-
-def _images(spec: JobSpec) -> Iterator[str]:
-    for leg in _legs(spec):
-        yield from (image for image in named_images(spec, {"matrix": leg}) if image)
-
-
-def _legs(spec: JobSpec) -> list[Mapping[str, Any]]:
-    """The combinations of a job's matrix, where they are written out; else one without values."""
-    try:
-        return [job.matrix for job in expand(spec, {}, limit=_LEGS)]
-    except (ExpressionError, MatrixError):
-        return [{}]
 
 
 def _open_image(workflow: Workflow, spec: JobSpec, image: str) -> Unpinned:

@@ -75,12 +75,10 @@ def execute(arguments: Namespace, invocation: Invocation) -> int:
     pins = looked.lock.pins()
     new = LockFile(pins=pins.pins, images=pinned.images, datasets=old.datasets, models=old.models)
     changes = changes_of(old, new, catalog)
-    is_written = not (arguments.check or arguments.dry_run)
-    if is_written := is_written and (bool(changes) or found is None):
+    is_written = not (arguments.check or arguments.dry_run) and (bool(changes) or found is None)
+    if is_written:
         save_lock(root, new)
-    report = LockReport(
-        changes=changes, lock=looked.lock, pinned=pinned, new=new, is_written=is_written and bool(changes)
-    )
+    report = LockReport(changes=changes, lock=looked.lock, pinned=pinned, new=new, is_written=is_written)
     report.tell(invocation, is_json=arguments.json)
     return 2 if arguments.check and any(each.after is not None for each in changes) else 0
 

@@ -69,8 +69,12 @@ class LockReport:
             yield from (f"    {tame(each)}" for each in note_lines(change))
 
     def _remarks(self) -> Iterator[str]:
+        for uses in sorted(self.lock.young):
+            yield f"note: {uses} is younger than the cool-down; nothing older fits"
         for uses, held in self.lock.held_back.items():
             newest = held[0]
+            if uses in self.lock.young:
+                continue
             yield (
                 f"held back: {uses}: {newest.release.version} is younger than the cool-down; it may be taken "
                 f"from {newest.until:%Y-%m-%d %H:%M} UTC on, or now with --no-cool-down"

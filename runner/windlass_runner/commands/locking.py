@@ -14,7 +14,7 @@ from windlass_registry.lock import Lock, LockFile, Pin, ResolvedAction
 from windlass_registry.resolver import Fetching
 from windlass_registry.versions import Version, VersionError
 from windlass_runner.commands.workflow_files import find_files, load_file
-from windlass_runner.run.prepare import look_up_actions
+from windlass_runner.run.looking_up import look_up_actions
 from windlass_runner.workflow.model import Workflow
 from windlass_runner.workflow.parse import parse_workflow
 
@@ -55,6 +55,7 @@ def look_up_repository(
     """All workflow files of a repository with what they use."""
     actions: dict[str, ResolvedAction] = {}
     held_back: dict[str, tuple[HeldBack, ...]] = {}
+    young: frozenset[str] = frozenset()
     workflows: list[Workflow] = []
     unpinned: set[str] = set()
     warnings: dict[str, None] = {}
@@ -72,6 +73,7 @@ def look_up_repository(
         problems += found
         actions.update(lock.actions)
         held_back.update(lock.held_back)
+        young |= lock.young
         unpinned.update(lock.unpinned)
         warnings.update(dict.fromkeys(lock.warnings))
     return Looked(
@@ -80,6 +82,7 @@ def look_up_repository(
             unpinned=tuple(sorted(unpinned)),
             warnings=tuple(warnings),
             held_back=held_back,
+            young=young,
         ),
         workflows=tuple(workflows),
         problems=tuple(problem for problem in problems if problem.severity == "error"),
@@ -100,15 +103,17 @@ def upgrade_repository(
     A pin is never taken back to an older release because the newer ones are too young: it stays.
     """
     kept = {uses: pin for uses, pin in old.pins.items() if names and not is_named(uses, pin, names)}
+    held_back: dict[str, tuple[HeldBack, ...]] = {}
     for _ in range(_ROUNDS):
         looked = look_up_repository(
             root, pins=LockFile(pins=kept), catalog=catalog, rules=rules, on_fetch=on_fetch
         )
-        backwards = _backwards(looked.lock, old.pins)
-        if not backwards:
+        held_back |= looked.lock.held_back
+        staying = _staying(looked.lock, old.pins)
+        if not staying:
             break
-        kept |= backwards
-    return looked
+        kept |= staying
+    return replace(looked, lock=replace(looked.lock, held_back=_newer(held_back, looked.lock)))
 
 
 def is_named(uses: str, pin: Pin, names: frozenset[str]) -> bool:
@@ -116,14 +121,26 @@ def is_named(uses: str, pin: Pin, names: frozenset[str]) -> bool:
     return uses in names or pin.name in names or uses.rpartition("@")[0] in names
 
 
-def _backwards(lock: Lock, old: Mapping[str, Pin]) -> dict[str, Pin]:
-    """The old pins that the lock would take back, though something newer was held back."""
+def _staying(lock: Lock, old: Mapping[str, Pin]) -> dict[str, Pin]:
+    """The old pins that would go back to an older release, or on to one that is too young."""
     found = {}
     for uses in lock.held_back:
         pin, action = old.get(uses), lock.actions[uses]
-        if pin is not None and _version(action.version) < _version(pin.version):
+        if pin is None or pin.version == action.version:
+            continue
+        if uses in lock.young or _version(action.version) < _version(pin.version):
             found[uses] = pin
     return found
+
+
+def _newer(held_back: Mapping[str, tuple[HeldBack, ...]], lock: Lock) -> dict[str, tuple[HeldBack, ...]]:
+    """What is newer than that which was taken, or has stayed."""
+    found = {}
+    for uses, held in held_back.items():
+        if uses in lock.actions:
+            taken = _version(lock.actions[uses].version)
+            found[uses] = tuple(each for each in held if each.release.version > taken)
+    return {uses: held for uses, held in found.items() if held}
 
 
 def _version(text: str | None) -> Version:

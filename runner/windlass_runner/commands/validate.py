@@ -81,7 +81,7 @@ def problems_of(
 ) -> tuple[Problem, ...]:
     """All that is wrong with one file, in the order of the text."""
     from windlass_runner.commands.workflow_files import load_file
-    from windlass_runner.run.prepare import all_problems
+    from windlass_runner.run.looking_up import all_problems
     from windlass_runner.workflow.parse import inspect_workflow
 
     try:

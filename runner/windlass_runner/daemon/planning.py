@@ -23,14 +23,8 @@ from windlass_runner.ledger.records import NewRun
 from windlass_runner.plan.compile import PlanOptions
 from windlass_runner.plan.model import Plan
 from windlass_runner.plan.steps import NoEngineYet
-from windlass_runner.run.prepare import (
-    Lacking,
-    all_problems,
-    new_run,
-    places_of_actions,
-    plan_run,
-    what_cannot_run,
-)
+from windlass_runner.run.looking_up import all_problems, places_of_actions
+from windlass_runner.run.prepare import Lacking, new_run, plan_run, what_cannot_run
 from windlass_runner.run.workspace import Mirror
 from windlass_runner.workflow.events import Event
 from windlass_runner.workflow.model import Workflow
@@ -70,7 +64,12 @@ class CommitPlanning:
             raise AuthorError(
                 *of_lock,
                 *all_problems(
-                    found.inspection, root=root, pins=pins, catalog=self._catalog, policy=self._policy
+                    found.inspection,
+                    root=root,
+                    pins=pins,
+                    catalog=self._catalog,
+                    policy=self._policy,
+                    options=self._options,
                 ),
             )
         try:
@@ -91,13 +90,28 @@ class CommitPlanning:
             raise AuthorError(_unavailable(error, found.workflow)) from error
         except AuthorError as error:  # of its actions, or of this event: the first are told with the rest
             problems = all_problems(
-                found.inspection, root=root, pins=pins, catalog=self._catalog, policy=self._policy
+                found.inspection,
+                root=root,
+                pins=pins,
+                catalog=self._catalog,
+                policy=self._policy,
+                options=self._options,
             )
             is_of_file = any(problem.severity == "error" for problem in problems)
             raise AuthorError(*(problems if is_of_file else error.problems)) from error
         if lacking := _lacking(plan, found.content):
             raise AuthorError(*lacking)
         return new_run(plan, repository=event.repository)
+
+    def _problems(self, found: FoundWorkflow, root: Path, pins: LockFile | None) -> tuple[Problem, ...]:
+        return all_problems(
+            found.inspection,
+            root=root,
+            pins=pins,
+            catalog=self._catalog,
+            policy=self._policy,
+            options=self._options,
+        )
 
     def _pins(self, event: Event, source: Source) -> tuple[LockFile | None, tuple[Problem, ...]]:
         written = self._git.read_file(source.objects, event.workflow_sha, LOCK_PATH)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 from windlass_registry.documents import Position
 from windlass_registry.errors import AuthorError, Problem
@@ -13,6 +13,7 @@ from windlass_runner.expressions import ExpressionError
 from windlass_runner.expressions.references import references
 from windlass_runner.expressions.templates import evaluate_template, evaluate_value, parse_template
 from windlass_runner.plan.contexts import event_contexts
+from windlass_runner.plan.images import named_images
 from windlass_runner.plan.inputs import resolve_inputs
 from windlass_runner.plan.matrix import MatrixError, combinations, label
 from windlass_runner.plan.model import Group, JobSpec, Plan, PlannedJob
@@ -20,6 +21,9 @@ from windlass_runner.plan.resources import resolve_resources
 from windlass_runner.plan.steps import Packages, approval_of, keeps_folders, pin, scalars, steps_of, texts_in
 from windlass_runner.workflow.events import Event
 from windlass_runner.workflow.model import Concurrency, Job, Strategy, Workflow
+
+_LEGS: Final = 1000
+"""How many combinations of a matrix are looked at for images."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +90,17 @@ def compile_plan(
 def job_specs(workflow: Workflow, lock: Lock, options: PlanOptions) -> dict[str, JobSpec]:
     """The jobs as they would be planned, without an event. Raises NoEngineYet as `compile_plan` does."""
     return {job.id: _spec(workflow, job, lock, options) for job in workflow.jobs.values()}
+
+
+def written_images(spec: JobSpec) -> tuple[str, ...]:
+    """The images that a job names, as far as the workflow's text says which: those of a matrix that is
+    written out too. What only a run settles stands there as it was written."""
+    try:
+        legs = [job.matrix for job in expand(spec, {}, limit=_LEGS)]
+    except (ExpressionError, MatrixError):
+        legs = [{}]
+    found = [image for leg in legs for image in named_images(spec, {"matrix": leg})]
+    return tuple(dict.fromkeys(image for image in found if image))
 
 
 def _spec(workflow: Workflow, job: Job, lock: Lock, options: PlanOptions) -> JobSpec:

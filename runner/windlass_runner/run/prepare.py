@@ -6,31 +6,24 @@ The one way for `windlass plan`, `windlass run` and the daemon, so that all thre
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from windlass_registry.catalog import Catalog
-from windlass_registry.choosing import Rules
-from windlass_registry.documents import Position
-from windlass_registry.errors import AuthorError, Problem
+from windlass_registry.errors import AuthorError
 from windlass_registry.lock import Lock, LockFile
-from windlass_registry.lockfile import LOCK_PATH
-from windlass_registry.meanings import ASK_OWNER
 from windlass_registry.policy import Policy
-from windlass_registry.resolver import Fetching, ResolutionError, resolve
-from windlass_registry.sources.local import load_local
+from windlass_registry.resolver import Fetching
 from windlass_registry.store import Store
 from windlass_runner.ledger.records import NewJob, NewRun
 from windlass_runner.plan.codec import dumps
 from windlass_runner.plan.compile import PlanOptions, compile_plan
-from windlass_runner.plan.images import is_image_name, named_images
 from windlass_runner.plan.model import JobSpec, Plan
 from windlass_runner.plan.steps import NoEngineYet
+from windlass_runner.run.looking_up import refused_images, resolve_actions
 from windlass_runner.workflow.events import Event
-from windlass_runner.workflow.lint import check_actions
-from windlass_runner.workflow.model import Workflow
-from windlass_runner.workflow.parse import Inspection, ParsedWorkflow
+from windlass_runner.workflow.parse import ParsedWorkflow
 
 
 def plan_run(
@@ -78,154 +71,6 @@ def _unlocked(lock: Lock, pins: LockFile | None) -> tuple[str, ...]:
         names = ", ".join(lock.unpinned)
         return (f"not in the lock: {names}: resolved to their newest releases; pin with `windlass lock`",)
     return ()
-
-
-def resolve_actions(
-    workflow: Workflow,
-    *,
-    root: Path,
-    pins: LockFile | None,
-    catalog: Catalog,
-    policy: Policy | None = None,
-    on_fetch: Callable[[Fetching], None] | None = None,
-) -> Lock:
-    """The packages that a workflow uses, with what it hands them checked against their manifests.
-
-    Raises:
-        AuthorError: all of them that cannot be resolved or are misused, each at its place.
-    """
-    rules = Rules(policy=policy or Policy())
-    lock, problems = look_up_actions(
-        workflow, root=root, pins=pins, catalog=catalog, rules=rules, on_fetch=on_fetch
-    )
-    if any(problem.severity == "error" for problem in problems):
-        raise AuthorError(*sorted(problems, key=lambda one: (one.line, one.column)))
-    return replace(lock, warnings=(*lock.warnings, *map(str, problems))) if problems else lock
-
-
-def look_up_actions(
-    workflow: Workflow,
-    *,
-    root: Path,
-    pins: LockFile | None,
-    catalog: Catalog,
-    rules: Rules | None = None,
-    on_fetch: Callable[[Fetching], None] | None = None,
-) -> tuple[Lock, tuple[Problem, ...]]:
-    """As `resolve_actions`; what is wrong comes as values, beside what could be resolved."""
-    rules = rules or Rules()
-    places = places_of_actions(workflow)
-    problems: list[Problem] = []
-    wanted = list(places)
-    lock = Lock()
-    while wanted:
-        try:
-            lock = resolve(
-                wanted,
-                catalog=catalog,
-                lock=pins,
-                local=lambda ref: load_local(root, ref),
-                rules=rules,
-                on_fetch=on_fetch or _unheard,
-            )
-            break
-        except AuthorError as error:
-            return Lock(), error.problems
-        except ResolutionError as error:
-            problems.extend(_unresolved(workflow, places, each) for each in error.errors)
-            failed = {each.uses for each in error.errors}
-            wanted = [uses for uses in wanted if uses not in failed]
-    if rules.policy.require_lock:
-        problems.extend(_lacking_pins(workflow, places, lock, pins))
-    manifests = {uses: action.manifest for uses, action in lock.actions.items()}
-    return lock, (*problems, *check_actions(workflow, manifests))
-
-
-def _unheard(_fetching: Fetching) -> None:
-    pass
-
-
-def _lacking_pins(
-    workflow: Workflow, places: Mapping[str, Position], lock: Lock, pins: LockFile | None
-) -> Iterator[Problem]:
-    """What is not pinned, where the owner of the machine asks for that; what an action uses in turn stands
-    at the file."""
-    pinned = pins.pins if pins is not None else {}
-    for uses, action in lock.actions.items():
-        if uses in pinned or action.source == "local":
-            continue
-        at = places.get(uses, Position(line=0, column=0))
-        yield Problem(
-            path=workflow.path,
-            line=at.line,
-            column=at.column,
-            message=f"'{uses}' is not in {LOCK_PATH}, and the settings of this runner ask for that",
-            remedy="run 'windlass lock', and commit the file",
-        )
-
-
-def refused_images(plan: Plan, workflow: Workflow, policy: Policy) -> tuple[Problem, ...]:
-    """The images that the owner of the machine does not allow, as far as they are known before a job starts
-    (a job is refused the others when it asks for them)."""
-    found: dict[tuple[str, str], Problem] = {}
-    for job in plan.jobs:
-        contexts = {"inputs": plan.inputs, "matrix": job.matrix}
-        for image in named_images(plan.specs[job.job_id], contexts):
-            refused = policy.refuses_image(image) if is_image_name(image) else None
-            if refused is not None:
-                at = workflow.jobs[job.job_id].at
-                found[job.job_id, image] = Problem(
-                    path=plan.path,
-                    line=at.line,
-                    column=at.column,
-                    message=f"job '{job.job_id}' runs in the image '{image}': {refused}",
-                    remedy=ASK_OWNER,
-                )
-    return tuple(found.values())
-
-
-def all_problems(
-    found: Inspection,
-    *,
-    root: Path,
-    pins: LockFile | None,
-    catalog: Catalog,
-    policy: Policy | None = None,
-) -> tuple[Problem, ...]:
-    """All that is wrong with a file and with what it hands its actions, in the order of the text."""
-    if found.workflow is None:
-        return found.problems
-    rules = Rules(policy=policy or Policy())
-    _, misused = look_up_actions(found.workflow, root=root, pins=pins, catalog=catalog, rules=rules)
-    known = {_place(problem) for problem in found.problems if problem.severity == "error"}
-    further = [problem for problem in misused if _place(problem) not in known]
-    return tuple(sorted([*found.problems, *further], key=_place))
-
-
-def _place(problem: Problem) -> tuple[str, int, int]:
-    return (problem.path, problem.line, problem.column)
-
-
-def _unresolved(workflow: Workflow, places: Mapping[str, Position], error: ResolutionError) -> Problem:
-    at = places[error.uses]
-    return Problem(
-        path=workflow.path, line=at.line, column=at.column, message=error.message, remedy=error.remedy
-    )
-
-
-def places_of_actions(workflow: Workflow) -> dict[str, Position]:
-    """Every `uses` text and where it stands first."""
-    return dict(reversed(list(_places(workflow))))
-
-
-def _places(workflow: Workflow) -> Iterator[tuple[str, Position]]:
-    """Every `uses` text and where it stands, in the order of the text."""
-    for job in workflow.jobs.values():
-        if job.uses is not None:
-            yield job.uses, job.uses_at or job.at
-        for step in job.steps:
-            if step.uses is not None:
-                yield step.uses, step.uses_at or step.at
 
 
 def new_run(

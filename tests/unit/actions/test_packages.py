@@ -18,7 +18,7 @@ from windlass_registry.refs import RegistryRef, parse_uses
 from windlass_registry.resolver import resolve
 from windlass_registry.sources.builtin import load_builtin
 from windlass_registry.sources.local import load_local
-from windlass_runner.run.prepare import look_up_actions
+from windlass_runner.run.looking_up import look_up_actions
 from windlass_runner.workflow.parse import parse_workflow
 
 INDEX = load_builtin()

@@ -1,0 +1,200 @@
+"""What the `uses` of a workflow mean, with everything that is wrong with them at its place.
+
+For planning, `windlass validate` and `windlass lock`, so that all of them say the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from windlass_registry.catalog import Catalog
+from windlass_registry.choosing import Rules
+from windlass_registry.documents import Position
+from windlass_registry.errors import AuthorError, Problem
+from windlass_registry.lock import Lock, LockFile
+from windlass_registry.lockfile import LOCK_PATH
+from windlass_registry.meanings import ASK_OWNER
+from windlass_registry.policy import Policy
+from windlass_registry.resolver import Fetching, ResolutionError, resolve
+from windlass_registry.sources.local import load_local
+from windlass_runner.plan.compile import PlanOptions, job_specs, written_images
+from windlass_runner.plan.images import is_image_name, named_images
+from windlass_runner.plan.model import Plan
+from windlass_runner.plan.steps import NoEngineYet
+from windlass_runner.workflow.lint import check_actions
+from windlass_runner.workflow.model import Workflow
+from windlass_runner.workflow.parse import Inspection
+
+
+def resolve_actions(
+    workflow: Workflow,
+    *,
+    root: Path,
+    pins: LockFile | None,
+    catalog: Catalog,
+    policy: Policy | None = None,
+    on_fetch: Callable[[Fetching], None] | None = None,
+) -> Lock:
+    """The packages that a workflow uses, with what it hands them checked against their manifests.
+
+    Raises:
+        AuthorError: all of them that cannot be resolved or are misused, each at its place.
+    """
+    rules = Rules(policy=policy or Policy())
+    lock, problems = look_up_actions(
+        workflow, root=root, pins=pins, catalog=catalog, rules=rules, on_fetch=on_fetch
+    )
+    if any(problem.severity == "error" for problem in problems):
+        raise AuthorError(*sorted(problems, key=lambda one: (one.line, one.column)))
+    return replace(lock, warnings=(*lock.warnings, *map(str, problems))) if problems else lock
+
+
+def look_up_actions(
+    workflow: Workflow,
+    *,
+    root: Path,
+    pins: LockFile | None,
+    catalog: Catalog,
+    rules: Rules | None = None,
+    on_fetch: Callable[[Fetching], None] | None = None,
+) -> tuple[Lock, tuple[Problem, ...]]:
+    """As `resolve_actions`; what is wrong comes as values, beside what could be resolved."""
+    rules = rules or Rules()
+    places = places_of_actions(workflow)
+    problems: list[Problem] = []
+    wanted = list(places)
+    lock = Lock()
+    while wanted:
+        try:
+            lock = resolve(
+                wanted,
+                catalog=catalog,
+                lock=pins,
+                local=lambda ref: load_local(root, ref),
+                rules=rules,
+                on_fetch=on_fetch or _unheard,
+            )
+            break
+        except AuthorError as error:
+            return Lock(), error.problems
+        except ResolutionError as error:
+            problems.extend(_unresolved(workflow, places, each) for each in error.errors)
+            failed = {each.uses for each in error.errors}
+            wanted = [uses for uses in wanted if uses not in failed]
+    if rules.policy.require_lock:
+        problems.extend(_lacking_pins(workflow, places, lock, pins))
+    manifests = {uses: action.manifest for uses, action in lock.actions.items()}
+    return lock, (*problems, *check_actions(workflow, manifests))
+
+
+def _unheard(_fetching: Fetching) -> None:
+    pass
+
+
+def _lacking_pins(
+    workflow: Workflow, places: Mapping[str, Position], lock: Lock, pins: LockFile | None
+) -> Iterator[Problem]:
+    """What is not pinned, where the owner of the machine asks for that; what an action uses in turn is told
+    where the action is used."""
+    pinned = pins.pins if pins is not None else {}
+    told = {uses for uses, action in lock.actions.items() if action.source == "local"} | pinned.keys()
+    for root, at in places.items():
+        waiting = [(root, "")] if root in lock.actions else []
+        seen = {root}
+        while waiting:
+            uses, path = waiting.pop()
+            if uses not in told:
+                told.add(uses)
+                message = (
+                    f"'{uses}' is not in {LOCK_PATH}, and the settings of this runner ask for that{path}"
+                )
+                yield _problem(workflow, at, message, "run 'windlass lock', and commit the file")
+            inner = [each for each in lock.actions[uses].manifest.uses() if each not in seen]
+            seen.update(inner)
+            waiting += [(each, f" (used by {root})") for each in inner]
+
+
+def refused_images(plan: Plan, workflow: Workflow, policy: Policy) -> tuple[Problem, ...]:
+    """The images that the owner of the machine does not allow, as far as they are known before a job starts
+    (a job is refused the others when it asks for them)."""
+    found: dict[tuple[str, str], Problem] = {}
+    for job in plan.jobs:
+        contexts = {"inputs": plan.inputs, "matrix": job.matrix}
+        for image in named_images(plan.specs[job.job_id], contexts):
+            refused = policy.refuses_image(image) if is_image_name(image) else None
+            if refused is not None:
+                found[job.job_id, image] = _refused_image(workflow, job.job_id, image, refused)
+    return tuple(found.values())
+
+
+def _refused_image(workflow: Workflow, job_id: str, image: str, refused: str) -> Problem:
+    message = f"job '{job_id}' runs in the image '{image}': {refused}"
+    return _problem(workflow, workflow.jobs[job_id].at, message, ASK_OWNER)
+
+
+def _problem(workflow: Workflow, at: Position, message: str, remedy: str | None) -> Problem:
+    return Problem(path=workflow.path, line=at.line, column=at.column, message=message, remedy=remedy)
+
+
+def _refused_as_written(
+    workflow: Workflow, lock: Lock, options: PlanOptions, policy: Policy
+) -> Iterator[Problem]:
+    """As `refused_images`, without an event."""
+    try:
+        specs = job_specs(workflow, lock, options)
+    except (NoEngineYet, KeyError):  # told elsewhere; an action that means nothing
+        return
+    for spec in specs.values():
+        for image in written_images(spec):
+            refused = policy.refuses_image(image) if is_image_name(image) else None
+            if refused is not None:
+                yield _refused_image(workflow, spec.id, image, refused)
+
+
+def all_problems(
+    found: Inspection,
+    *,
+    root: Path,
+    pins: LockFile | None,
+    catalog: Catalog,
+    policy: Policy | None = None,
+    options: PlanOptions | None = None,
+) -> tuple[Problem, ...]:
+    """All that is wrong with a file and with what it hands its actions, in the order of the text."""
+    if found.workflow is None:
+        return found.problems
+    policy = policy or Policy()
+    lock, misused = look_up_actions(
+        found.workflow, root=root, pins=pins, catalog=catalog, rules=Rules(policy=policy)
+    )
+    if policy.image_registries is not None:
+        refused = _refused_as_written(found.workflow, lock, options or PlanOptions(), policy)
+        misused = (*misused, *refused)
+    known = {_place(problem) for problem in found.problems if problem.severity == "error"}
+    further = [problem for problem in misused if _place(problem) not in known]
+    return tuple(sorted([*found.problems, *further], key=_place))
+
+
+def _place(problem: Problem) -> tuple[str, int, int]:
+    return (problem.path, problem.line, problem.column)
+
+
+def _unresolved(workflow: Workflow, places: Mapping[str, Position], error: ResolutionError) -> Problem:
+    return _problem(workflow, places[error.uses], error.message, error.remedy)
+
+
+def places_of_actions(workflow: Workflow) -> dict[str, Position]:
+    """Every `uses` text and where it stands first."""
+    return dict(reversed(list(_places(workflow))))
+
+
+def _places(workflow: Workflow) -> Iterator[tuple[str, Position]]:
+    """Every `uses` text and where it stands, in the order of the text."""
+    for job in workflow.jobs.values():
+        if job.uses is not None:
+            yield job.uses, job.uses_at or job.at
+        for step in job.steps:
+            if step.uses is not None:
+                yield step.uses, step.uses_at or step.at
