@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Mapping
+import uuid
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from windlass_registry.archive import digest_folder
 
 ROOT = Path(__file__).parents[3]
 pytestmark = pytest.mark.docker
@@ -38,13 +41,26 @@ def node_image() -> None:
     subprocess.run([sys.executable, ROOT / "scripts" / "test-images", "node"], check=True)
 
 
+@pytest.fixture(autouse=True)
+def leaves_no_images(docker_runner: Any) -> Iterator[None]:
+    yield
+    for manifest in docker_runner.root.glob("*/action.yml"):
+        digest = digest_folder(manifest.parent)
+        found = ["docker", "image", "ls", "-q", "--filter", f"label=windlass.action={digest}"]
+        for image in subprocess.run(found, capture_output=True, text=True, check=True).stdout.split():
+            subprocess.run(["docker", "rmi", "-f", image], check=False, capture_output=True)
+
+
 def write(root: Path, files: Mapping[str, str]) -> None:
+    """Write them; a package with a Dockerfile is one that no host has seen yet."""
     for name, text in files.items():
         place = root / name
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text)
         if text.startswith("#!"):
             place.chmod(0o755)
+        if place.name == "action.yml":
+            place.with_name("unseen").write_text(uuid.uuid4().hex)
 
 
 def node_action(root: Path, name: str, *, runs: str = "main: main.js", main: str = "", **files: str) -> None:
@@ -85,7 +101,7 @@ runs:
 """,
             "act/Dockerfile": """\
 FROM windlass-test/busybox:1
-COPY main.sh /main.sh
+COPY main.sh unseen /
 RUN test ! -e /left-out && echo this was built
 ENTRYPOINT ["/main.sh"]
 """,
@@ -342,3 +358,43 @@ jobs:
 """)
     assert done.state == "success"
     assert "key" not in done.log("job").splitlines()
+
+
+WAITS = """
+console.log('main', core.state('from'));
+core.save('main', 'kept');
+while (!require('fs').existsSync(process.env.WINDLASS_CHECKPOINT_DIR + '/go'))
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+console.log('main ends');
+"""
+STAGES = {
+    "pre": "console.log('pre'); core.save('from', 'pre');",
+    "post": "console.log('post', core.state('from'), core.state('main'));",
+}
+
+
+def test_after_a_kill_stages_go_on_with_the_state_that_was_left(docker_runner: Any) -> None:
+    runs = "main: main.js, pre: pre.js, post: post.js"
+    node_action(docker_runner.root, "act", runs=runs, main=WAITS, **STAGES)
+    run_id = docker_runner.create("jobs: {job: {steps: [{uses: ./act}, {run: echo last}]}}")
+    process = docker_runner.begin_elsewhere(run_id)
+    docker_runner.until(lambda: "main pre" in docker_runner.log(run_id, "job"))
+    process.kill()
+    process.wait()
+    docker_runner.conductor.begin(run_id)
+    (docker_runner.storage.scratch(run_id) / "job" / "checkpoint" / "go").touch()
+    done = docker_runner.finished(run_id)
+    assert done.state == "success"
+    assert done.log("job").splitlines() == ["pre", "main pre", "main ends", "last", "post pre kept"]
+    assert done.jobs["job"].attempt == 1
+
+
+def test_what_comes_after_the_last_step_also_comes_after_a_cancellation(docker_runner: Any) -> None:
+    runs = "main: main.js, pre: pre.js, post: post.js"
+    node_action(docker_runner.root, "act", runs=runs, main=WAITS, **STAGES)
+    run_id = docker_runner.begin("jobs: {job: {steps: [{uses: ./act}, {run: echo never}]}}")
+    docker_runner.until(lambda: "main pre" in docker_runner.log(run_id, "job"))
+    docker_runner.conductor.cancel(run_id, reason="enough")
+    done = docker_runner.finished(run_id)
+    assert done.state == "cancelled"
+    assert done.log("job").splitlines() == ["pre", "main pre", "post pre kept"]
