@@ -111,6 +111,8 @@ class RegistryFolder:
 
         Call it often (each hour): a registry whose timestamp runs out is believed by nobody.
         """
+        if not is_forced and not self.roles().is_due(self._clock(), lifetimes=self._lifetimes):
+            return False  # most calls: without waiting for who changes something
         with self._changing():
             state = self.roles()
             if not is_forced and not state.is_due(self._clock(), lifetimes=self._lifetimes):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -224,9 +225,22 @@ class RegistrySource:
                 is_offline=self._is_offline,
             )
         if self._asked_at is None or not self._asked_at <= now < self._asked_at + FRESH_FOR:
+            if not self._is_offline:
+                self._keep_fresh()
             client.refresh()
             self._client, self._asked_at = client, now
         return client
+
+    def _keep_fresh(self) -> None:
+        """A registry of this very machine that nobody serves is signed anew by who uses it."""
+        from windlass_registry.hosting.folder import RegistryFolder
+
+        if "://" in self.registry.address:
+            return
+        folder = RegistryFolder(Path(self.registry.address), clock=self._clock)
+        if folder.exists() and folder.is_ours():
+            with suppress(OperatorError):  # reading says better what is wrong
+                folder.refresh()
 
     def _transport(self) -> Transport:
         from windlass_registry.trust.transport import open_transport

@@ -17,6 +17,7 @@ windlass keys revoke acme.release     # it got into other hands: never again
 _ACTIONS: Final = {
     "new": "make the two keys of a namespace",
     "list": "the keys that are here",
+    "claim": "sign for a namespace that another key owned, for its registry's owner to grant",
     "rotate": "sign with a new release key from now on",
     "revoke": "a release key got into other hands: take it away, and show what it signed",
 }
@@ -36,16 +37,21 @@ def configure(parser: ArgumentParser) -> None:
     made["revoke"].add_argument("--namespace", metavar="NAME", help="whose (as the key's name begins)")
     made["revoke"].add_argument("--to", metavar="NAME", help="the key that signs from now on (a new one)")
     made["revoke"].add_argument("--yank", action="store_true", help="yank all that it signed")
-    for name in ("rotate", "revoke"):
+    made["claim"].add_argument("namespace", metavar="NAMESPACE", help="which one")
+    made["claim"].add_argument(
+        "--keys", required=True, metavar="NAME", help="your keys, as 'keys new NAME' made them"
+    )
+    made["claim"].add_argument("--out", required=True, metavar="FILE", help="where the claim goes")
+    for name in ("claim", "rotate", "revoke"):
         made[name].add_argument("--registry", metavar="NAME", help="which registry (the only one)")
-    for name in ("new", "rotate", "revoke"):
+    for name in ("new", "claim", "rotate", "revoke"):
         made[name].add_argument("--passphrase-file", metavar="FILE", help="the keys' passphrase, in a file")
     for each in made.values():
         add_json(each)
 
 
 def execute(arguments: Namespace, invocation: Invocation) -> int:
-    """Do it; see the functions of the two modules."""
+    """Do it; see the functions of the modules."""
     match arguments.action:
         case "new":
             from windlass_runner.commands.key_files import make
@@ -55,6 +61,10 @@ def execute(arguments: Namespace, invocation: Invocation) -> int:
             from windlass_runner.commands.key_files import tell
 
             return tell(arguments, invocation)
+        case "claim":
+            from windlass_runner.commands.key_claims import claim
+
+            return claim(arguments, invocation)
         case "rotate":
             from windlass_runner.commands.key_changes import rotate
 

@@ -103,6 +103,7 @@ def _configure_grant(parser: ArgumentParser) -> None:
     badge = parser.add_mutually_exclusive_group()
     badge.add_argument("--verified", action="store_true", help="you know who that is: pages show it")
     badge.add_argument("--official", action="store_true", help="it belongs to the registry's owner")
+    parser.add_argument("--claim", metavar="FILE", help="what the new owner signed, where there was another")
     parser.add_argument(
         "--despite-likeness", action="store_true", help="also where the name reads like another"
     )

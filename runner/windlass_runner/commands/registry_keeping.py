@@ -16,6 +16,7 @@ from windlass_registry.trust.client import root_digest
 from windlass_registry.trust.hosted import ONLINE_KEY
 from windlass_registry.trust.keys import load_public_key
 from windlass_runner.commands.invocation import Invocation
+from windlass_runner.commands.key_claims import read_claim
 from windlass_runner.commands.passphrases import read_passphrase
 from windlass_runner.commands.registries import chosen_registry, key_ring, known_registries, utc_now
 from windlass_runner.commands.registry_list import absolute_address
@@ -81,7 +82,13 @@ def grant(arguments: Namespace, invocation: Invocation) -> int:
         "verified" if arguments.verified else "official" if arguments.official else None
     )
     publication = publishing.grant_publication(
-        state.targets, namespace, [owner.key], badge=badge, signers=[signer], now=utc_now()
+        state.targets,
+        namespace,
+        [owner.key],
+        badge=badge,
+        signers=[signer],
+        now=utc_now(),
+        claim=None if arguments.claim is None else read_claim(invocation.folder / arguments.claim),
     )
     folder.accept(publication)
     if arguments.json:
