@@ -16,8 +16,7 @@ from windlass_registry.trust.client import Namespace as SignedNamespace
 from windlass_registry.trust.keys import KeyRing, PublicKey
 from windlass_registry.trust.publishing import Signers
 from windlass_runner.commands.invocation import Invocation
-from windlass_runner.commands.registries import chosen_registry, key_ring, open_source
-from windlass_runner.commands.registry_keeping import open_folder
+from windlass_runner.commands.registries import chosen_registry, key_ring, open_folder, open_source
 from windlass_runner.commands.registry_login import token_for
 
 RELEASE = ".release"

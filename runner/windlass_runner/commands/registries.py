@@ -23,6 +23,7 @@ from windlass_runner.commands.local_state import STATE
 from windlass_runner.run.storage import Storage
 
 if TYPE_CHECKING:
+    from windlass_registry.hosting.folder import RegistryFolder
     from windlass_registry.trust.keys import KeyRing
 
 
@@ -88,6 +89,13 @@ def open_catalog(invocation: Invocation) -> Catalog:
         git=LaterGit(invocation.environment, root=cache / "git", store=stores[0]),
         stores=stores,
     )
+
+
+def open_folder(folder: Path) -> RegistryFolder:
+    """A registry of this machine, to publish to and to keep."""
+    from windlass_registry.hosting.folder import RegistryFolder
+
+    return RegistryFolder(folder, clock=utc_now, builtin=load_builtin().names())
 
 
 def chosen_registry(name: str | None, invocation: Invocation) -> KnownRegistry:

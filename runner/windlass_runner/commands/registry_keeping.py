@@ -9,7 +9,6 @@ from windlass_registry.errors import OperatorError
 from windlass_registry.hosting.folder import RegistryFolder
 from windlass_registry.known_registries import KnownRegistry
 from windlass_registry.names import check_namespace, check_new_namespace
-from windlass_registry.sources.builtin import load_builtin
 from windlass_registry.sources.registry import RegistryAddress
 from windlass_registry.trust import publishing, roles
 from windlass_registry.trust.client import root_digest
@@ -18,13 +17,14 @@ from windlass_registry.trust.keys import load_public_key
 from windlass_runner.commands.invocation import Invocation
 from windlass_runner.commands.key_claims import read_claim
 from windlass_runner.commands.passphrases import read_passphrase
-from windlass_runner.commands.registries import chosen_registry, key_ring, known_registries, utc_now
+from windlass_runner.commands.registries import (
+    chosen_registry,
+    key_ring,
+    known_registries,
+    open_folder,
+    utc_now,
+)
 from windlass_runner.commands.registry_list import absolute_address
-
-
-def open_folder(folder: Path) -> RegistryFolder:
-    """A registry of this machine."""
-    return RegistryFolder(folder, clock=utc_now, builtin=load_builtin().names())
 
 
 def begin(arguments: Namespace, invocation: Invocation) -> int:
