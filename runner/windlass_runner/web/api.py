@@ -24,6 +24,7 @@ from windlass_runner.ledger.records import Scope
 from windlass_runner.web.api_access import RateLimit, admit
 from windlass_runner.web.api_asking import cancel, rerun, show_request, start_run
 from windlass_runner.web.api_calls import Call, Source
+from windlass_runner.web.api_gates import approve, reject
 from windlass_runner.web.api_news import News
 from windlass_runner.web.api_reading import list_events, list_repositories, list_runs, show_log, show_run
 from windlass_runner.web.api_views import PREFIX
@@ -39,6 +40,8 @@ _ENDPOINTS: Final[tuple[tuple[str, str, Scope, Endpoint], ...]] = (
     ("GET", "/runs/{run}", "read", show_run),
     ("GET", "/runs/{run}/events", "read", list_events),
     ("GET", "/runs/{run}/jobs/{job:path}/logs", "read", show_log),
+    ("POST", "/runs/{run}/jobs/{job:path}/approve", "approve", approve),
+    ("POST", "/runs/{run}/jobs/{job:path}/reject", "approve", reject),
     ("POST", "/runs/{run}/cancel", "run", cancel),
     ("POST", "/runs/{run}/rerun", "run", rerun),
     ("GET", "/requests/{request:int}", "run", show_request),

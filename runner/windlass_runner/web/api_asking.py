@@ -14,7 +14,7 @@ from windlass_registry.documents import did_you_mean
 from windlass_runner.ledger.records import FINAL, RequestKind
 from windlass_runner.web.api_calls import Call, invalid, read_object
 from windlass_runner.web.api_reading import answer
-from windlass_runner.web.api_views import PREFIX, run_url, run_view, whole_run_view
+from windlass_runner.web.api_views import PREFIX, gates_of, run_url, run_view, whole_run_view
 from windlass_runner.web.problems import HttpProblem, unavailable, unreadable
 
 _LONGEST_KEY: Final = 255
@@ -121,7 +121,10 @@ async def _told(call: Call, id: int, *, wait_s: float) -> Response:
     def read() -> dict[str, Any]:
         run = call.ledger.runs.get(str(result["run_id"]))
         return whole_run_view(
-            run, call.ledger.runs.jobs(run.id), repository=call.source.name_of(run.repository)
+            run,
+            call.ledger.runs.jobs(run.id),
+            repository=call.source.name_of(run.repository),
+            gates=gates_of(call.ledger, run.id),
         )
 
     view = await run_in_threadpool(read)

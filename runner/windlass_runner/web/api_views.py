@@ -1,11 +1,13 @@
-"""What the API shows of the ledger's records. Pure."""
+"""What the API shows of the ledger's records."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.records import EventRecord, JobRecord, RunRecord
+from windlass_runner.run.answers import gates_json
 from windlass_runner.run.log_file import LogLine
 
 PREFIX = "/api/v1"
@@ -38,8 +40,13 @@ def run_view(run: RunRecord, *, repository: str) -> dict[str, Any]:
     }
 
 
-def job_view(job: JobRecord) -> dict[str, Any]:
-    """A job as it stands."""
+def gates_of(ledger: Ledger, run_id: str) -> Mapping[str, Any]:
+    """The gates that jobs of a run came to, by the jobs' keys."""
+    return gates_json(ledger.gates.of_run(run_id))
+
+
+def job_view(job: JobRecord, gate: Any = None) -> dict[str, Any]:
+    """A job as it stands. `gate`: the one that it came to."""
     return {
         "key": job.key,
         "name": job.name,
@@ -54,12 +61,16 @@ def job_view(job: JobRecord) -> dict[str, Any]:
         "metrics": dict(job.metrics),
         "summary": job.summary,
         "annotations": job.annotations,
+        "gate": gate,
     }
 
 
-def whole_run_view(run: RunRecord, jobs: Sequence[JobRecord], *, repository: str) -> dict[str, Any]:
+def whole_run_view(
+    run: RunRecord, jobs: Sequence[JobRecord], *, repository: str, gates: Mapping[str, Any]
+) -> dict[str, Any]:
     """A run with its jobs, in the order of the plan."""
-    return {**run_view(run, repository=repository), "jobs": [job_view(job) for job in jobs]}
+    views = [job_view(job, gates.get(job.key)) for job in jobs]
+    return {**run_view(run, repository=repository), "jobs": views}
 
 
 def event_view(event: EventRecord) -> dict[str, Any]:

@@ -131,7 +131,7 @@ def template_of(path: str) -> str | None:
     words = path.split("/")
     for template in DOCUMENT["paths"]:
         parts = template.split("/")
-        if "{job}" in parts and path.endswith("/logs"):  # the key of a job may have slashes in it
+        if "{job}" in parts and words[-1] in ("logs", "approve", "reject"):  # a job's key may have slashes
             words = [*words[:4], "/".join(words[4:-1]), words[-1]]
         if len(parts) == len(words) and all(
             part.startswith("{") or part == word for part, word in zip(parts, words, strict=True)
