@@ -34,6 +34,7 @@ from windlass_runner.run.ending import (
 from windlass_runner.run.frame import Frame
 from windlass_runner.run.full_disk import find_full_disk
 from windlass_runner.run.kept import Kept, names_in_use
+from windlass_runner.run.kept_ending import keep_ending, kept_ending
 from windlass_runner.run.log_file import LogWriter
 from windlass_runner.run.logs import JobLog
 from windlass_runner.run.steps import Scope, Steps
@@ -112,6 +113,8 @@ class Attempt:
             EngineUnavailable: the engine went away; call again when it is back.
         """
         self._on_started = on_started
+        if (ended := kept_ending(self._folders)) is not None:
+            return ended
         try:
             assembled = self._assemble()
             ending = self._carry_out(assembled)
@@ -125,9 +128,19 @@ class Attempt:
         if self._assembled is not None:
             ending = self._with_remarks(ending, self._assembled)
         if ending.state != "success" and self._full_disk() is not None:
-            with contextlib.suppress(WindlassError):
-                self.clean()  # with no room left, not even its end could be written down
+            self._make_room(ending)
         return ending
+
+    def _make_room(self, ending: Ending) -> None:
+        """With no room left, not even its end could be written down: what it left goes at once. Before the
+        container does, by which a crash would find it, its end is kept, in the room that its files give."""
+        with contextlib.suppress(OSError):
+            remove_folder(self._folders.workspace)
+        is_kept = keep_ending(self._folders, ending)
+        with contextlib.suppress(WindlassError):
+            self.clean()
+        if not is_kept:
+            keep_ending(self._folders, ending)
 
     def clean(self) -> None:
         """Remove containers and folders. Idempotent; never takes a cancel signal."""

@@ -99,9 +99,7 @@ class Runner:
             root=self.root,
             pins=None,
             catalog=Catalog.of_builtin(),
-            options=PlanOptions(
-                default_image=IMAGE, node_images=dict.fromkeys(NODE_IMAGES, self.node_image)
-            ),
+            options=PlanOptions(default_image=IMAGE, node_images=dict.fromkeys(NODE_IMAGES, self.node_image)),
             packages=self.packages,
         )
         run_id = self.ledger.runs.create(new_run(plan, repository=happened.repository), at=time.time())
@@ -133,11 +131,12 @@ class Runner:
         path = self.storage.log(run_id, key, attempt)
         return "\n".join(line.text for line in read_log(path, 0)[0]) if path.exists() else ""
 
-    def begin_elsewhere(self, run_id: str) -> subprocess.Popen[bytes]:
-        """Carry a run out in a process of its own, to be killed."""
+    def begin_elsewhere(self, run_id: str, *die_after: str) -> subprocess.Popen[bytes]:
+        """Carry a run out in a process of its own, to be killed; or which kills itself behind that method of
+        an attempt."""
         words = [str(self.root), "docker" if isinstance(self.engine, DockerEngine) else "process", self.owner]
         script = Path(__file__).with_name("carry_out.py")
-        process = subprocess.Popen([sys.executable, str(script), *words, run_id])
+        process = subprocess.Popen([sys.executable, str(script), *words, run_id, *die_after])
         self.elsewhere.append(process)
         return process
 

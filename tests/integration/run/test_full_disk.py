@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,23 @@ jobs:
 """)
     assert done.states() == {"a": "failure", "b": "success"}
     assert "disk is full" in done.jobs["a"].reason
+
+
+def test_a_kill_between_the_cleaning_and_the_ledger_runs_nothing_twice(cramped: Any) -> None:
+    run_id = cramped.create(f"jobs: {{a: {{steps: [{{run: 'echo began; {FILLS}'}}]}}}}")
+    killed = cramped.begin_elsewhere(run_id, "clean")
+    assert killed.wait(timeout=60) == -signal.SIGKILL
+    assert [each.state for each in cramped.ledger.runs.attempts(run_id)] != ["ended"]
+    assert not cramped.storage.attempt_scratch(run_id, "a", 1).exists()
+
+    cramped.conductor.begin(run_id)
+    done = cramped.finished(run_id)
+
+    assert done.states() == {"a": "failure"}
+    assert "the disk is full" in done.jobs["a"].reason
+    assert [(each.number, each.exit_code) for each in cramped.ledger.runs.attempts(run_id)] == [(1, 1)]
+    assert done.log("a").count("began") <= 1  # a disk that is full takes no log either
+    assert not cramped.storage.scratch(run_id).exists()
 
 
 def test_a_failure_elsewhere_is_not_blamed_on_the_disk(cramped: Any) -> None:
