@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import threading
 import time
 from pathlib import Path
 
 from benchmarks.figures import Figure
+from benchmarks.measuring import process_cpu_s
 from benchmarks.repositories import git, working_tree
 from benchmarks.serving import Serving
 
@@ -32,9 +32,9 @@ def idle(folder: Path, *, rounds: int) -> list[Figure]:
     with Serving(folder) as daemon:
         pause.wait(_SETTLE_S)
         for _ in range(rounds):
-            before, begin = _cpu_s(daemon.pid), time.monotonic()
+            before, begin = process_cpu_s(daemon.pid), time.monotonic()
             pause.wait(_WATCHED_S)
-            shares.append((_cpu_s(daemon.pid) - before) / (time.monotonic() - begin) * 100)
+            shares.append((process_cpu_s(daemon.pid) - before) / (time.monotonic() - begin) * 100)
         memory = _memory_mb(daemon.pid)
     share = sorted(shares)[len(shares) // 2]
     what = f"idle daemon, {_REPOSITORIES} repositories"
@@ -51,12 +51,6 @@ def idle(folder: Path, *, rounds: int) -> list[Figure]:
             detail=f"of one core, over {_WATCHED_S:.0f} s, polled every 2 s, with its children",
         ),
     ]
-
-
-def _cpu_s(pid: int) -> float:
-    """User and system time of a process and of the children that it waited for."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return sum(int(field) for field in fields[11:15]) / os.sysconf("SC_CLK_TCK")
 
 
 def _memory_mb(pid: int) -> float:

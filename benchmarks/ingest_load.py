@@ -1,5 +1,6 @@
-"""Sends signed pushes over several connections, each as soon as the one before is answered. A process of its
-own, run by `benchmarks.ingest`: `python -m benchmarks.ingest_load PORT SECRET` prints {wall_s, latencies_s}.
+"""Sends signed pushes over several connections, each as soon as the one before is answered; or, with `alone`,
+one at a time to a server that rests, each over a connection of its own. A process of its own, run by
+`benchmarks.ingest`: `python -m benchmarks.ingest_load PORT SECRET [alone]` prints {wall_s, latencies_s}.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 import selectors
 import socket
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -18,7 +20,9 @@ from benchmarks.measuring import BenchmarkFailed
 
 DELIVERIES = 4000
 CONNECTIONS = 32
+ALONE = 100
 REPOSITORY = "acme/digits"
+_PAUSE_S = 0.02
 _BODY_BYTES = 8000
 """As large as GitHub's own example of a push."""
 
@@ -39,11 +43,11 @@ def _body() -> bytes:
     return json.dumps({**push, **urls, "filling": filling}).encode()
 
 
-def _requests(secret: str) -> Iterator[bytes]:
+def _requests(secret: str, count: int) -> Iterator[bytes]:
     """The same push again and again, each time as another delivery."""
     body, run = _body(), uuid.uuid4().hex
     signature = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-    for number in range(DELIVERIES):
+    for number in range(count):
         head = (
             "POST /hooks/github HTTP/1.1\r\nHost: localhost\r\n"
             "User-Agent: GitHub-Hookshot/1\r\nAccept: */*\r\n"
@@ -65,19 +69,28 @@ def _answer(connection: socket.socket) -> None:
         raise BenchmarkFailed(f"a delivery was answered with {answer[:300]!r}")
 
 
-def main() -> None:
-    """Send them all, and print how long each took."""
-    requests = list(_requests(sys.argv[2]))
+def _send_alone(port: int, requests: list[bytes]) -> list[float]:
+    """How long each took, from before its connection is made."""
+    latencies, pause = [], threading.Event()
+    for request in requests:
+        pause.wait(_PAUSE_S)
+        begin = time.perf_counter()
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            connection.sendall(request)
+            _answer(connection)
+        latencies.append(time.perf_counter() - begin)
+    return latencies
+
+
+def _send_many(port: int, requests: list[bytes]) -> list[float]:
+    """How long each took. Takes the requests away."""
     begun: dict[socket.socket, float] = {}
     latencies: list[float] = []
     selector = selectors.DefaultSelector()
     for _ in range(CONNECTIONS):
-        connection = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+        connection = socket.create_connection(("127.0.0.1", port))
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         selector.register(connection, selectors.EVENT_READ)
-        begun[connection] = 0.0
-    begin = time.perf_counter()
-    for connection in begun:
         begun[connection] = time.perf_counter()
         connection.sendall(requests.pop())
     while len(latencies) < DELIVERIES:
@@ -88,6 +101,15 @@ def main() -> None:
             if requests:
                 begun[connection] = time.perf_counter()
                 connection.sendall(requests.pop())
+    return latencies
+
+
+def main() -> None:
+    """Send them all, and print how long each took."""
+    port, secret, is_alone = int(sys.argv[1]), sys.argv[2], sys.argv[3:] == ["alone"]
+    requests = list(_requests(secret, ALONE if is_alone else DELIVERIES))
+    begin = time.perf_counter()
+    latencies = _send_alone(port, requests) if is_alone else _send_many(port, requests)
     print(json.dumps({"wall_s": time.perf_counter() - begin, "latencies_s": latencies}))
 
 

@@ -103,6 +103,12 @@ def timed_command(words: Sequence[str], *, folder: Path, environment: Mapping[st
     return Sample(wall_s=wall, cpu_s=usage.ru_utime + usage.ru_stime)
 
 
+def process_cpu_s(pid: int) -> float:
+    """User and system time of a process and of the children that it waited for."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(int(field) for field in fields[11:15]) / os.sysconf("SC_CLK_TCK")
+
+
 def machine() -> str:
     """The machine, in one line."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
