@@ -1,13 +1,11 @@
 """Runs a Python file or script, in a virtual environment where requirements are given.
 
-Python 3.7 and later: this file runs in whatever image the job names.
+Python 3.8 and later: this file runs in whatever image the job names.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import hashlib
 import json
 import os
 import re
@@ -21,12 +19,18 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from environment import Failure, Interpreter, Wanted, environment, scratch_folder
+
 
 def fail(message: str) -> NoReturn:
     """Say what is wrong, as an annotation, and stop."""
     escaped = message.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
     print(f"::error::python: {escaped}", flush=True)
     sys.exit(1)
+
+
+def say(text: str) -> None:
+    print(f"python: {text}", flush=True)
 
 
 def read_input(name: str) -> str:
@@ -40,12 +44,6 @@ def placed(path: str) -> Path:
         if root and path.startswith(f"/{name}/"):
             return Path(root) / path[len(name) + 2 :]
     return Path(path)
-
-
-def scratch_folder() -> str | None:
-    """Where temporary files go; None for the system's own place."""
-    place = os.environ.get("RUNNER_TEMP", "")
-    return place if place and Path(place).is_dir() else None
 
 
 def read_words(name: str) -> list[str]:
@@ -81,76 +79,30 @@ def version_of(interpreter: str) -> str:
     ).stdout.strip()
 
 
-def requirement_arguments() -> list[str]:
-    """pip's arguments for the requirements; none where none are given."""
+def read_wanted() -> Wanted | None:
+    """What the environment has to have; None where nothing is asked for."""
     text = read_input("requirements").strip()
     if not text:
-        return []
+        return None
     if not text.startswith("[") and "\n" not in text:
-        if placed(text).is_file():
-            return ["-r", str(placed(text).resolve())]
+        path = placed(text)
+        if path.name in ("uv.lock", "pyproject.toml"):
+            return locked(path, text)
+        if path.is_file():
+            return Wanted(["-r", str(path.resolve())])
         if text.endswith((".txt", ".in")) or "/" in text.split("@")[0]:
             fail(f"there is no requirements file '{text}' in {Path.cwd()}")
     words = [word for word in read_words("requirements") if not word.startswith("#")]
-    return ["--", *words] if words else []
+    return Wanted(["--", *words]) if words else None
 
 
-def environment_key(interpreter: str, arguments: list[str]) -> str | None:
-    """What an environment depends on; None where it depends on more than these lines."""
-    lines = arguments[1:]
-    if arguments[0] == "-r":
-        lines = Path(arguments[1]).read_text(encoding="utf-8").splitlines()
-    lines = [line.strip() for line in lines if line.strip() and not line.strip().startswith("#")]
-    if any(line.startswith(("-", ".", "/")) or "file:" in line or "git+" in line for line in lines):
-        return None
-    text = "\0".join([interpreter, version_of(interpreter), *lines])
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-@contextlib.contextmanager
-def environment(interpreter: str, arguments: list[str]) -> Iterator[str]:
-    """The interpreter of a virtual environment that has the requirements."""
-    cache = os.environ.get("WINDLASS_CACHE")
-    key = environment_key(interpreter, arguments)
-    if not cache or key is None:
-        with tempfile.TemporaryDirectory(prefix="venv-", dir=scratch_folder()) as scratch:
-            yield build(interpreter, Path(scratch) / "venv", arguments)
-        return
-    place = Path(cache) / "python" / key
-    place.mkdir(parents=True, exist_ok=True)
-    complete, python = place / "complete", place / "venv" / "bin" / "python"
-    with (place / "lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if complete.exists():
-            print(f"python: the requirements are there from an earlier run ({key})", flush=True)
-        else:
-            shutil.rmtree(place / "venv", ignore_errors=True)
-            build(interpreter, place / "venv", arguments)
-            complete.touch()
-    yield str(python)
-
-
-def build(interpreter: str, place: Path, arguments: list[str]) -> str:
-    """Make the environment. It sees the image's own packages, pip among them where there is one."""
-    made = subprocess.run(
-        [interpreter, "-m", "venv", "--system-site-packages", "--without-pip", str(place)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    if made.returncode:
-        fail(f"the image cannot make a virtual environment: {made.stdout.strip()[-400:]}")
-    python = str(place / "bin" / "python")
-    if not (succeeds([python, "-m", "pip", "--version"]) or succeeds([python, "-m", "ensurepip"])):
-        fail("the image has no pip; choose one that has it, such as python:3.12-slim")
-    command = [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--quiet"]
-    if subprocess.run([*command, *arguments]).returncode:
-        fail("the requirements could not be installed; pip says above why")
-    return python
-
-
-def succeeds(command: list[str]) -> bool:
-    return not subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
+def locked(path: Path, text: str) -> Wanted:
+    """The project whose lock this is, or whose lock lies beside this."""
+    for name in ("uv.lock", "pyproject.toml"):
+        if not (path.parent / name).is_file():
+            remedy = "; make it with `uv lock`, and commit it" if name == "uv.lock" else ""
+            fail(f"there is no '{name}' beside '{text}' in {Path.cwd()}{remedy}")
+    return Wanted([], path.parent.resolve())
 
 
 @contextlib.contextmanager
@@ -164,7 +116,7 @@ def program() -> Iterator[str]:
             fail(f"there is no file '{file}' in {Path.cwd()}")
         yield str(placed(file))
         return
-    with tempfile.TemporaryDirectory(prefix="script-", dir=scratch_folder()) as scratch:
+    with tempfile.TemporaryDirectory(prefix="script-", dir=scratch_folder(os.environ)) as scratch:
         place = Path(scratch) / "script.py"
         place.write_text(script + "\n", encoding="utf-8")
         yield str(place)
@@ -186,18 +138,35 @@ def run(command: list[str], variables: dict[str, str]) -> int:
     return code if code >= 0 else 128 - code
 
 
+def variables_of(place: Path | None, wanted: Wanted | None) -> dict[str, str]:
+    """The environment variables of the program."""
+    variables = dict(os.environ, PYTHONUNBUFFERED="1")
+    paths = [] if read_input("file").strip() else [os.getcwd()]  # noqa: PTH109
+    if wanted is not None and wanted.project is not None:
+        paths += [str(each) for each in (wanted.project / "src", wanted.project) if each.is_dir()]
+    if paths:
+        variables["PYTHONPATH"] = os.pathsep.join(filter(None, [*paths, os.environ.get("PYTHONPATH", "")]))
+    if place is not None:
+        variables["VIRTUAL_ENV"] = str(place)
+        variables["PATH"] = os.pathsep.join([str(place / "bin"), os.environ.get("PATH", os.defpath)])
+    return variables
+
+
 def main() -> int:
     interpreter = find_interpreter(read_input("version").strip())
-    arguments = requirement_arguments()
-    variables = dict(os.environ, PYTHONUNBUFFERED="1")
-    if not read_input("file").strip():
-        paths = [os.getcwd(), os.environ.get("PYTHONPATH", "")]  # noqa: PTH109
-        variables["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
+    wanted = read_wanted()
     with contextlib.ExitStack() as stack:
         file = stack.enter_context(program())
-        if arguments:
-            interpreter = stack.enter_context(environment(interpreter, arguments))
-        return run([interpreter, file, *read_words("args")], variables)
+        place = None
+        if wanted is not None:
+            try:
+                place = stack.enter_context(
+                    environment(Interpreter.ask(interpreter), wanted, os.environ, say)
+                )
+            except Failure as failure:
+                fail(str(failure))
+            interpreter = str(place / "bin" / "python")
+        return run([interpreter, file, *read_words("args")], variables_of(place, wanted))
 
 
 if __name__ == "__main__":

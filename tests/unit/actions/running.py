@@ -31,6 +31,8 @@ class Job:
     """The folders of one job."""
 
     root: Path
+    python: str = sys.executable
+    """The image's."""
 
     @classmethod
     def make(cls, root: Path) -> Job:
@@ -67,7 +69,7 @@ class Job:
 
     def command(self, action: str) -> list[str]:
         """What is started."""
-        return [sys.executable, str(builtin_folder() / action / "main.py")]
+        return [self.python, str(builtin_folder() / action / "main.py")]
 
     def run(self, action: str, variables: dict[str, str] | None = None, **inputs: str) -> Ended:
         """Run the action to its end. Names of inputs have `_` for `-` here."""
