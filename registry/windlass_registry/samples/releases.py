@@ -71,8 +71,12 @@ class BuiltinSamples:
         """The one release that is installed."""
         return (self._read(name),) if name in self.names() else ()
 
+    def folder(self, name: str) -> Path:
+        """Where a sample lies."""
+        return self._folder / name
+
     def _read(self, name: str) -> SampleRelease:
-        place = self._folder / name
+        place = self.folder(name)
         try:
             return read_release(place, name=name, source="builtin")
         except AuthorError as error:

@@ -22,16 +22,21 @@ from starlette.routing import Route
 
 from windlass_registry.errors import WindlassError
 from windlass_registry.hosting.folder import PRIVATE, RegistryFolder
+from windlass_registry.index import Index
 from windlass_registry.publication import Publication, Refused
+from windlass_registry.samples.releases import BuiltinSamples
 from windlass_registry.searching import search
 from windlass_registry.server.accounts import Accounts, PublisherToken
+from windlass_registry.server.contents import PackageContents
 from windlass_registry.server.counting import Counting
 from windlass_registry.server.files import serve_file
 from windlass_registry.server.limits import ServerLimits
+from windlass_registry.server.pages import make_pages
 from windlass_registry.server.problems import HttpProblem, problem_of, problem_response
 from windlass_registry.server.publishing import as_problem, check_quota, check_token, decode_publication
 from windlass_registry.server.rates import Buckets
 from windlass_registry.server.shelves import Shelves
+from windlass_registry.server.showing import Showing
 from windlass_registry.server.uploads import Uploads
 from windlass_registry.server.views import package_view
 
@@ -48,6 +53,9 @@ class RegistryServer:
     folder: RegistryFolder
     accounts: Accounts
     clock: Callable[[], float]
+    actions: Index = field(default_factory=lambda: Index({}))
+    samples: BuiltinSamples | None = None
+    """What comes with Windlass, for the pages."""
     limits: ServerLimits = field(default_factory=ServerLimits)
     url: str | None = None
     """How others reach it, for the lines that people copy; None: as they called it."""
@@ -69,6 +77,7 @@ def make_registry(server: RegistryServer) -> Starlette:
         Route(f"{API}/uploads/{{digest}}", part.upload, methods=["PUT"]),
         Route(f"{API}/publications", part.publish, methods=["POST"]),
         Route(f"{API}/token", part.token, methods=["GET"]),
+        *make_pages(part.showing, url=server.url, count=part.count_read),
     ]
     app = Starlette(routes=routes, exception_handlers=dict.fromkeys(_RAISED, _answer_problem))
     app.router.redirect_slashes = False
@@ -83,6 +92,13 @@ class _Application:
         self._server = server
         self._shelves = Shelves(server.folder)
         self._counting = Counting(server.accounts, server.clock)
+        self.showing = Showing(
+            self._shelves,
+            PackageContents(server.folder),
+            self._counting,
+            actions=server.actions,
+            samples=server.samples,
+        )
         self._uploads = Uploads(
             server.folder.folder / PRIVATE / "uploads",
             largest_bytes=limits.archive_bytes,
@@ -93,7 +109,7 @@ class _Application:
 
     async def file(self, request: Request) -> Response:
         """A file of the registry."""
-        self._count_read(request)
+        self.count_read(request)
         path = request.scope["path"].removeprefix(request.scope.get("root_path", "")).lstrip("/")
         answer = await run_in_threadpool(serve_file, self._server.folder.folder, path, request)
         if path.startswith("packages/") and answer.status_code == HTTPStatus.OK and request.method == "GET":
@@ -102,12 +118,12 @@ class _Application:
 
     async def describe(self, request: Request) -> Response:
         """The OpenAPI document."""
-        self._count_read(request)
+        self.count_read(request)
         return Response(await run_in_threadpool(DESCRIPTION.read_bytes), media_type="application/json")
 
     async def find(self, request: Request) -> Response:
         """Search."""
-        self._count_read(request)
+        self.count_read(request)
         asked = request.query_params
         kind = asked.get("kind")
         limit = min(_whole(asked.get("limit"), MOST_FOUND), MOST_FOUND)
@@ -117,7 +133,7 @@ class _Application:
 
     async def package(self, request: Request) -> Response:
         """One package, with its releases."""
-        self._count_read(request)
+        self.count_read(request)
         name = request.path_params["name"]
         stock = await run_in_threadpool(self._shelves.now)
         releases = stock.releases(name)
@@ -200,7 +216,8 @@ class _Application:
         _count(self._writes, found.id)
         return found
 
-    def _count_read(self, request: Request) -> None:
+    def count_read(self, request: Request) -> None:
+        """One more call by whoever reads. Raises HttpProblem (429)."""
         _count(self._reads, request.client.host if request.client else "")
 
 

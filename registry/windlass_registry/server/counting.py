@@ -23,6 +23,8 @@ class Counting:
         self._mutex = Lock()
         self._waiting: Counter[tuple[str, str, str]] = Counter()
         self._written_at = clock()
+        self._totals: Counter[tuple[str, str | None]] = Counter()
+        self._read_at = float("-inf")
 
     def note(self, facts: ReleaseFacts, purpose: str) -> None:
         """One more fetch of a release."""
@@ -36,6 +38,20 @@ class Counting:
         """The counts of a package, this very moment's included."""
         self.write()
         return self._accounts.fetched(name)
+
+    def total(self, name: str, purpose: str | None = None) -> int:
+        """How often a package was fetched, for a page: as it was written down last."""
+        with self._mutex:
+            is_old = self._clock() - self._read_at >= WRITTEN_EVERY_S
+        if is_old:
+            self.write()
+            totals: Counter[tuple[str, str | None]] = Counter()
+            for one in self._accounts.fetched():
+                totals[one.name, one.purpose] += one.count
+                totals[one.name, None] += one.count
+            with self._mutex:
+                self._totals, self._read_at = totals, self._clock()
+        return self._totals[name, purpose]
 
     def write(self) -> None:
         """Write down what is waiting."""

@@ -3,15 +3,18 @@ the namespaces that did."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from threading import Lock
+
+from securesystemslib.signer import Key
 
 from windlass_registry.hosting.folder import RegistryFolder
 from windlass_registry.hosting.search_index import SearchIndex
 from windlass_registry.layout import INDEX, TIMESTAMP
 from windlass_registry.releases import ReleaseFacts
 from windlass_registry.trust import roles
+from windlass_registry.trust.hosted import HostedRoles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +24,8 @@ class Shelf:
     version: int
     packages: Mapping[str, tuple[ReleaseFacts, ...]]
     size_bytes: int
+    keys: tuple[Key, ...] = ()
+    """The keys that sign its releases, and those that once did."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,12 +78,8 @@ class Shelves:
         for namespace in state.namespaces():
             version = state.versions.get(roles.releases_role(namespace), 0)
             before = known.get(namespace)
-            if before is not None and before.version == version:
-                shelves[namespace] = before
-            else:
-                role = state.role(roles.releases_role(namespace))
-                facts = roles.releases_of(role).values() if role is not None else ()
-                shelves[namespace] = _shelf(version, facts)
+            is_same = before is not None and before.version == version
+            shelves[namespace] = before if before is not None and is_same else _shelf(state, namespace)
         by_digest = {
             facts.digest: facts
             for shelf in shelves.values()
@@ -93,15 +94,21 @@ class Shelves:
         )
 
 
-def _shelf(version: int, facts: Iterable[ReleaseFacts]) -> Shelf:
+def _shelf(state: HostedRoles, namespace: str) -> Shelf:
+    name = roles.releases_role(namespace)
+    listed, owner = state.role(name), state.role(namespace)
     packages: dict[str, list[ReleaseFacts]] = {}
-    for one in facts:
-        packages.setdefault(one.name, []).append(one)
+    for facts in roles.releases_of(listed).values() if listed is not None else ():
+        packages.setdefault(facts.name, []).append(facts)
     for releases in packages.values():
-        releases.sort(key=lambda one: one.version, reverse=True)
-    size_bytes = sum(one.size_bytes for releases in packages.values() for one in releases)
+        releases.sort(key=lambda facts: facts.version, reverse=True)
+    keys: tuple[Key, ...] = ()
+    if owner is not None:
+        former = (each.key for each in roles.former_keys_of(owner).values())
+        keys = (*roles.keys_of(owner, name).values(), *former)
     return Shelf(
-        version=version,
+        version=state.versions.get(name, 0),
         packages={name: tuple(releases) for name, releases in packages.items()},
-        size_bytes=size_bytes,
+        size_bytes=sum(facts.size_bytes for releases in packages.values() for facts in releases),
+        keys=keys,
     )

@@ -30,18 +30,27 @@ def embedded_registry(
         yield []
         return
     from windlass_registry.hosting.folder import RegistryFolder
+    from windlass_registry.samples.releases import BuiltinSamples
     from windlass_registry.server.accounts import Accounts
     from windlass_registry.server.app import RegistryServer, make_registry
     from windlass_registry.server.keeping import Keeping
     from windlass_registry.sources.builtin import load_builtin
 
-    registry = RegistryFolder(folder, clock=lambda: datetime.now(UTC), builtin=load_builtin().names())
+    builtin = load_builtin()
+    registry = RegistryFolder(folder, clock=lambda: datetime.now(UTC), builtin=builtin.names())
     accounts = Accounts.open(f"sqlite:///{folder / DATABASE}")
     keeping = Keeping(registry, told=lambda text: journal.warning("registry.not-refreshed", error=text))
     keeping.start()
     try:
         public = None if url is None else f"{url.rstrip('/')}{prefix}"
-        server = RegistryServer(folder=registry, accounts=accounts, clock=time.time, url=public)
+        server = RegistryServer(
+            folder=registry,
+            accounts=accounts,
+            clock=time.time,
+            actions=builtin,
+            samples=BuiltinSamples.installed(),
+            url=public,
+        )
         yield [Mount(prefix, app=make_registry(server))]
     finally:
         keeping.stop()

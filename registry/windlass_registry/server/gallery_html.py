@@ -1,0 +1,72 @@
+"""The gallery: all packages, or those that match. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from windlass_registry.server.layout_html import NOTHING, badges, page
+from windlass_registry.server.markup import Html, fill, join
+from windlass_registry.server.shown import Card, ShownGallery
+
+_KINDS: Final = (("", "All"), ("action", "Actions"), ("sample", "Samples"))
+
+
+def gallery_page(shown: ShownGallery, *, base: str) -> str:
+    """The whole document."""
+    body = fill(
+        '<nav class="kinds" aria-label="Kind">{kinds}</nav><div id="found" aria-live="polite">{cards}</div>',
+        kinds=join(_kind(word, title, shown, base=base) for word, title in _KINDS),
+        cards=cards(shown, base=base),
+    )
+    title = f"{shown.text} – Windlass registry" if shown.text else "Windlass registry"
+    return page(title, body, base=base, text=shown.text, has_focus=True)
+
+
+def cards(shown: ShownGallery, *, base: str) -> Html:
+    """The list alone: what changes while somebody types."""
+    if not shown.cards:
+        what = f"for “{shown.text}”" if shown.text else "yet"
+        hint = (
+            "Publish something with “windlass publish DIR”."
+            if not shown.text
+            else "Try the beginning of a word."
+        )
+        return fill('<p class="none">Nothing {what}. {hint}</p>', what=what, hint=hint)
+    return fill('<ul class="cards">{cards}</ul>', cards=join(_card(card, base=base) for card in shown.cards))
+
+
+def _kind(word: str, title: str, shown: ShownGallery, *, base: str) -> Html:
+    current = Html(' aria-current="page"') if word == shown.kind else NOTHING
+    return fill(
+        '<a href="{base}/?kind={word}&amp;q={text}"{current}>{title} <span>{count}</span></a>',
+        base=base,
+        word=word,
+        text=_quoted(shown.text),
+        current=current,
+        title=title,
+        count=shown.counts.get(word, 0),
+    )
+
+
+def _card(card: Card, *, base: str) -> Html:
+    namespace, slash, name = card.name.rpartition("/")
+    return fill(
+        '<li><a href="{base}{path}"><h2><small>{namespace}</small>{name}</h2>{badges}'
+        "<p>{summary}</p><footer><span>v{version}</span>{downloads}</footer></a></li>",
+        base=base,
+        path=card.path,
+        namespace=namespace + slash,
+        name=name,
+        badges=badges(card),
+        summary=card.summary,
+        version=card.version,
+        downloads=fill("<span>{count} downloads</span>", count=f"{card.downloads:,}")
+        if card.downloads
+        else NOTHING,
+    )
+
+
+def _quoted(text: str) -> str:
+    from urllib.parse import quote
+
+    return quote(text)
