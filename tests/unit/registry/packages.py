@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 from windlass_registry.catalog import Catalog
@@ -27,7 +28,19 @@ def digest_of(name: str, version: str) -> str:
     return "sha256:" + (name + version).encode().hex().ljust(64, "0")[:64]
 
 
-def release(name: str, version: str, *, manifest: str = SHELL, yanked: str | None = None) -> Release:
+def release(
+    name: str,
+    version: str,
+    *,
+    manifest: str = SHELL,
+    source: str = "builtin",
+    kind: str = "action",
+    published: datetime | None = None,
+    notes: str = "",
+    yanked: str | None = None,
+    deprecated: str | None = None,
+    statement: str | None = None,
+) -> Release:
     """A release of an index."""
     package = Package(
         manifest=parse_manifest(manifest, path=f"{name}/action.yml"),
@@ -38,9 +51,14 @@ def release(name: str, version: str, *, manifest: str = SHELL, yanked: str | Non
         name=name,
         version=Version.parse(version),
         digest=package.digest,
-        source="builtin",
+        source=source,
+        kind=kind,
         uses=package.manifest.uses(),
+        published=published,
+        notes=notes,
         yanked=yanked,
+        deprecated=deprecated,
+        statement=statement,
         load=lambda: package,
     )
 
