@@ -57,9 +57,7 @@ class SharedFolder:
         descriptor = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             for part in filter(None, name.split("/")):
-                with contextlib.suppress(FileExistsError):
-                    os.mkdir(part, 0o777, dir_fd=descriptor)
-                inner = os.open(part, _FOLDER, dir_fd=descriptor)
+                inner = _enter(part, descriptor)
                 os.close(descriptor)
                 descriptor = inner
             yield descriptor
@@ -67,7 +65,28 @@ class SharedFolder:
             os.close(descriptor)
 
 
+def _enter(name: str, folder: int) -> int:
+    """Open a folder in that one, made where there is none."""
+    with contextlib.suppress(FileNotFoundError):
+        return os.open(name, _FOLDER, dir_fd=folder)
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(name, 0o777, dir_fd=folder)
+    return os.open(name, _FOLDER, dir_fd=folder)
+
+
 def _touch(name: str, folder: int) -> None:
+    try:
+        descriptor = os.open(name, _FILE | os.O_EXCL, 0o666, dir_fd=folder)
+    except FileExistsError:
+        _open_up_file(name, folder)
+        return
+    try:
+        os.fchmod(descriptor, 0o666)  # whatever our umask
+    finally:
+        os.close(descriptor)
+
+
+def _open_up_file(name: str, folder: int) -> None:
     descriptor = os.open(name, _FILE, 0o666, dir_fd=folder)
     try:
         status = os.fstat(descriptor)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from windlass_runner.data.trees import remove_tree
 from windlass_runner.engines.base import Engine, Lane, Limits
 from windlass_runner.expressions import FixedHost
 from windlass_runner.expressions.templates import evaluate_template
@@ -81,27 +82,39 @@ class Task:
 def make_folders(task: Task) -> None:
     """The folders with the commit in them, and copies of inputs that are outputs again.
 
-    Filled once: whoever comes after a crash finds a mark, and what the job has changed since.
+    They appear complete or not at all, so that they are filled once: whoever comes after a crash finds
+    what the job has changed since.
 
     Raises:
         OSError: disk full, or no permission.
     """
-    folders, spec = task.folders, task.spec
-    folders.make(spec)
-    mark = folders.root / "filled"
-    if mark.exists():
+    folders = task.folders
+    if folders.root.exists():
+        folders.open_up(task.spec)
         return
+    draft = folders.draft()
+    if draft.root.exists():  # a crash of ours came between
+        remove_tree(draft.root)
+    try:
+        _fill(task, draft)
+        draft.root.rename(folders.root)
+    except BaseException:
+        remove_tree(draft.root)
+        raise
+
+
+def _fill(task: Task, folders: AttemptFolders) -> None:
+    spec = task.spec
+    event = json.dumps(task.around.plan.event.payload)
+    folders.make(spec, event)
     if spec.has_checkout:
         task.around.fill_workspace(folders.workspace)
     for output in spec.outputs:
         source = task.inputs.get(output.name)
         if output.type == "volume" and source is not None and source.is_dir():
             shutil.copytree(source, folders.outputs / output.name, symlinks=True, dirs_exist_ok=True)
-    event = json.dumps(task.around.plan.event.payload)
-    (folders.control / "event.json").write_text(event)
     if any(is_like_githubs(step) for step in leaves(spec.steps)):
         folders.make_github(event)
-    mark.touch()
 
 
 def make_contexts(task: Task) -> dict[str, Any]:

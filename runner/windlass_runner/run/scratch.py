@@ -28,6 +28,7 @@ GITHUB_HOME: Final = "/github/home"
 GITHUB_WORKFLOW: Final = "/github/workflow"
 """Where GitHub's own docker actions look for the checkout, for a home, and for the event."""
 
+_CONTROL_FOLDERS: Final = ("steps", "temp", "tools")
 _MADE_AHEAD: Final = ("volume", "dataset", "model")
 """Output types whose folder a job finds ready, as Gradient's did."""
 
@@ -46,7 +47,10 @@ class AttemptFolders:
     @classmethod
     def of(cls, storage: Storage, run_id: str, job_key: str, attempt: int) -> AttemptFolders:
         """The folders of an attempt, made or not."""
-        root = storage.attempt_scratch(run_id, job_key, attempt)
+        return cls._at(storage.attempt_scratch(run_id, job_key, attempt))
+
+    @classmethod
+    def _at(cls, root: Path) -> AttemptFolders:
         return cls(
             root=root,
             checkpoint=root.parent / "checkpoint",
@@ -54,6 +58,10 @@ class AttemptFolders:
             outputs=root / "outputs",
             control=root / "control",
         )
+
+    def draft(self) -> AttemptFolders:
+        """Where they are made and filled, to be given their name when they are complete."""
+        return self._at(self.root.with_name(f".{self.root.name}.new"))
 
     @property
     def metrics(self) -> Path:
@@ -68,24 +76,37 @@ class AttemptFolders:
         """The folder of a step's script and command files."""
         return self.control / f"steps/{number}"
 
-    def make(self, spec: JobSpec) -> None:
-        """Make what is missing. Anybody in a container may write there, whatever its user; and after a
-        crash somebody has."""
-        self.root.mkdir(parents=True, exist_ok=True)
+    def make(self, spec: JobSpec, event: str) -> None:
+        """Make all of it, where nothing of it is. By plain paths: no container has seen it yet, so nobody
+        can have put a link there."""
+        self.root.parent.mkdir(parents=True, exist_ok=True)
+        self.root.mkdir()
+        self.control.mkdir()
+        inner = (self.control / name for name in self._control_folders(spec))
+        ready = (self.outputs / name for name in _made_ahead(spec))
+        for folder in (self.workspace, self.outputs, *inner, *ready):
+            folder.mkdir()
+            folder.chmod(0o777)
+        self.checkpoint.mkdir(exist_ok=True)  # an earlier attempt may have left it
+        self.checkpoint.chmod(0o777)
+        (self.control / "event.json").write_text(event)
+        SharedFolder(self.control).make_folder("", [self.metrics.name])
+
+    def _control_folders(self, spec: JobSpec) -> tuple[str, ...]:
+        return (*_CONTROL_FOLDERS, self.cache_new.name) if spec.has_cache else _CONTROL_FOLDERS
+
+    def open_up(self, spec: JobSpec) -> None:
+        """Let anybody in a container write there, whatever its user. After a crash somebody has, and
+        nothing there is to be trusted."""
         for folder in (self.workspace, self.outputs, self.checkpoint):
             folder.mkdir(exist_ok=True)
             folder.chmod(0o777)
-        self.control.mkdir(exist_ok=True)
         control, outputs = SharedFolder(self.control), SharedFolder(self.outputs)
         control.make_folder("", [self.metrics.name])
-        control.make_folder("steps")
-        control.make_folder("temp")
-        if spec.has_cache:
-            control.make_folder(self.cache_new.name)
-        control.make_folder("tools")
-        for output in spec.outputs:
-            if output.type in _MADE_AHEAD:
-                outputs.make_folder(output.name)
+        for name in self._control_folders(spec):
+            control.make_folder(name)
+        for name in _made_ahead(spec):
+            outputs.make_folder(name)
 
     def make_github(self, event: str) -> None:
         """What GitHub's actions find beside. It lies where no job can put a link in its place, which the
@@ -124,6 +145,10 @@ class AttemptFolders:
                 for digest, path in actions.items()
             ),
         )
+
+
+def _made_ahead(spec: JobSpec) -> tuple[str, ...]:
+    return tuple(output.name for output in spec.outputs if output.type in _MADE_AHEAD)
 
 
 def action_path(digest: str) -> str:

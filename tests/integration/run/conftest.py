@@ -29,6 +29,7 @@ from windlass_runner.run.environments import EnvironmentRules
 from windlass_runner.run.log_file import read_log
 from windlass_runner.run.prepare import new_run, plan_run
 from windlass_runner.run.storage import Storage
+from windlass_runner.testing import FakeEngine
 from windlass_runner.workflow.events import Event
 from windlass_runner.workflow.parse import parse_workflow
 
@@ -201,6 +202,13 @@ def docker_runner(tmp_path: Path) -> Iterator[Runner]:
     left = make_engine("docker", tmp_path, owner)
     assert left.present_runs() == frozenset()
     left.close()
+
+
+@pytest.fixture
+def fake_runner(tmp_path: Path) -> Iterator[Runner]:
+    found = Runner(root=tmp_path, engine=FakeEngine(), owner="test")
+    yield found
+    found.close()
 
 
 @pytest.fixture
