@@ -2,83 +2,38 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import replace
+from typing import Any
 
-from windlass_registry.errors import OperatorError, UpstreamError
 from windlass_runner.engines.base import Lane
 from windlass_runner.expressions import ExpressionError
 from windlass_runner.expressions.templates import evaluate_template
 from windlass_runner.expressions.values import untrusted
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.records import (
-    AttemptUpdate,
     EventDraft,
     JobRecord,
     JobUpdate,
-    NewJob,
     RunRecord,
     RunUpdate,
 )
-from windlass_runner.plan.codec import dumps, loads
+from windlass_runner.plan.codec import loads
 from windlass_runner.plan.model import JobSpec, Plan, PlannedJob
 from windlass_runner.run.assembly import Surroundings, Task
 from windlass_runner.run.attempt import Attempt
+from windlass_runner.run.changes import Changes, RunBook
 from windlass_runner.run.ending import Ending
-from windlass_runner.run.gates import Admission, RunGates, waiting_update
+from windlass_runner.run.following import Followed, Start, Successor
+from windlass_runner.run.gates import RunGates, waiting_update
 from windlass_runner.run.inputs import input_paths
-from windlass_runner.run.progress import Decision, Progress
+from windlass_runner.run.legs import Decision
+from windlass_runner.run.progress import Progress
 from windlass_runner.run.retries import retry_after
 from windlass_runner.run.states import FINAL, State
 from windlass_runner.run.storage import slug
-
-_LEDGER_RETRY_S: Final = 1.0
-log = logging.getLogger("windlass_runner.run")
-
-
-@dataclass(slots=True)
-class Changes:
-    """What one transaction will write."""
-
-    jobs: list[JobUpdate] = field(default_factory=list)
-    attempts: list[AttemptUpdate] = field(default_factory=list)
-    events: list[EventDraft] = field(default_factory=list)
-    added: list[NewJob] = field(default_factory=list)
-    run: RunUpdate | None = None
-    admissions: list[Admission] = field(default_factory=list)
-    """With gates and deployments in them that are new."""
-    urls: dict[str, str] = field(default_factory=dict)
-    """Where what jobs have deployed is reached."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Start:
-    """A job to be queued."""
-
-    key: str
-    attempt: int = 1
-    delay_s: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Successor:
-    """A job's attempt, made ready while the job that it waits for ran: it may begin when that has ended."""
-
-    attempt: Attempt
-    host: str
-    is_its_turn: Callable[[], bool]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Followed:
-    """What follows from a job's end. `begun`: the successor, where it is among them and has begun."""
-
-    starts: list[Start]
-    begun: Attempt | None = None
 
 
 class ActiveRun:
@@ -99,8 +54,7 @@ class ActiveRun:
         is_reported: bool,
         giving_up: threading.Event | None,
     ) -> None:
-        """`giving_up`: until it is set, what cannot be written to the ledger is tried again; None:
-        an error of the ledger is raised at once."""
+        """`is_reported` and `giving_up`: see `RunBook`."""
         self.id = around.run.id
         self.record: RunRecord = around.run
         self.plan: Plan = around.plan
@@ -108,10 +62,8 @@ class ActiveRun:
         self.lock = threading.RLock()
         self.attempts: dict[str, Attempt] = {}
         self.state: State | None = None
-        self._ledger = ledger
+        self._book = RunBook(ledger, self.id, gates=gates, is_reported=is_reported, giving_up=giving_up)
         self._clock = clock
-        self._is_reported = is_reported
-        self._giving_up = giving_up
         self._gates = gates
         self._cancel_reason = ""
         self._is_begun = around.run.started_at is not None
@@ -149,7 +101,7 @@ class ActiveRun:
     def begin(self) -> list[Start]:
         """The first jobs of a new run, or those that go on after a crash."""
         with self.lock:
-            starts = self._follow(self.progress.begin(), Changes())
+            starts = self._follow(self.progress.begin(), Changes(at=self._clock()))
             return [Start(key=start.key, attempt=self._next_attempt(start.key)) for start in starts]
 
     def _next_attempt(self, key: str) -> int:
@@ -163,99 +115,48 @@ class ActiveRun:
         """An attempt is about to make its container: write it down first. Gives for how many seconds
         it ran already, where an earlier process began it; None where its job has just been cancelled."""
         key, at = attempt.job.key, self._clock()
+        changes = Changes(at=at)
         with self.lock:
             if self.progress.legs[key].state in FINAL:
                 return None
             self.attempts[key] = attempt
             earlier = self._earlier.pop(key, None)
             if earlier is not None and earlier.state == "running" and earlier.attempt == attempt.number:
-                resumed = EventDraft(kind="job.resumed", job_key=key, data={"attempt": attempt.number})
-                self._write(Changes(events=[resumed]), at=at)
+                changes.tell("job.resumed", key, attempt=attempt.number)
+                self._book.write(changes)
                 if (reason := self._stops.pop(key, None)) is not None:
                     attempt.stop("cancelled", reason)
                 return at - (earlier.started_at or at)
-            changes = Changes()
-            self._begin(attempt, changes, host=host, at=at)
-            self._write(changes, at=at)
+            self._begin(attempt, changes, host=host)
+            self._book.write(changes)
             return 0.0
 
-    def _begin(self, attempt: Attempt, changes: Changes, *, host: str, at: float) -> None:
-        key, number = attempt.job.key, attempt.number
+    def _begin(self, attempt: Attempt, changes: Changes, *, host: str) -> None:
         if not self._is_begun:
             self._is_begun = True
-            changes.run = RunUpdate(state="running", reason="", started_at=at)
-            changes.events.append(EventDraft(kind="run.started"))
-        changes.jobs.append(JobUpdate(key=key, state="running", reason="", attempt=number, started_at=at))
-        changes.attempts.append(
-            AttemptUpdate(
-                job_key=key,
-                number=number,
-                state="created",
-                lane=attempt.task.lane.name,
-                container=attempt.task.name,
-                host=host,
-                at=at,
-            )
-        )
-        changes.events.append(EventDraft(kind="job.started", job_key=key, data={"attempt": number}))
+            changes.begin_run()
+        changes.begin_attempt(attempt.task, host=host)
 
     def ended(self, attempt: Attempt, ending: Ending, successor: Successor | None = None) -> Followed:
         """An attempt has ended: try again, or let what depends on the job follow. The successor begins in
         the same transaction, if it follows and it is its turn."""
-        key, at = attempt.job.key, self._clock()
+        key, changes = attempt.job.key, Changes(at=self._clock())
+        changes.end_attempt(attempt.task, ending)
         with self.lock:
             self.attempts.pop(key, None)
-            changes = Changes(
-                attempts=[
-                    AttemptUpdate(
-                        job_key=key,
-                        number=attempt.number,
-                        state="ended",
-                        exit_code=ending.exit_code,
-                        cause=ending.cause,
-                        at=at,
-                        detail={"reason": ending.reason, "images": dict(ending.images)},
-                    )
-                ]
-            )
             again = self._retry(attempt, ending, changes)
             if again is not None:
-                self._write(changes, at=at)
+                self._book.write(changes)
                 return Followed(starts=[again])
-            starts = self._final(attempt, ending, changes, at=at)
+            state = self._conclusion(attempt, ending)
+            changes.conclude(key, state, ending)
+            starts = self._settle(self.progress.finish(key, state, ending.outputs), changes)
             begun: Attempt | None = None
-            if successor is not None and self._begins(successor, starts):
+            if successor is not None and successor.may_begin(starts):
                 begun = self.attempts[successor.attempt.job.key] = successor.attempt
-                self._begin(begun, changes, host=successor.host, at=at)
-            self._write(changes, at=at)
+                self._begin(begun, changes, host=successor.host)
+            self._book.write(changes)
             return Followed(starts=starts, begun=begun)
-
-    def _begins(self, successor: Successor, starts: Sequence[Start]) -> bool:
-        key = successor.attempt.job.key
-        return any(start.key == key for start in starts) and successor.is_its_turn()
-
-    def _final(self, attempt: Attempt, ending: Ending, changes: Changes, *, at: float) -> list[Start]:
-        """What follows from the job's end, into `changes` with that."""
-        key = attempt.job.key
-        state = self._conclusion(attempt, ending)
-        changes.jobs.append(
-            JobUpdate(
-                key=key,
-                state=state,
-                reason=ending.reason,
-                ended_at=at,
-                exit_code=ending.exit_code,
-                outputs=dict(ending.outputs) or None,
-                metrics=dict(ending.metrics) or None,
-                summary=ending.summary or None,
-                annotations=list(ending.annotations) or None,
-            )
-        )
-        if ending.environment_url:
-            changes.urls[key] = ending.environment_url
-        data = {"state": state, "reason": ending.reason, "exit_code": ending.exit_code}
-        changes.events.append(EventDraft(kind="job.ended", job_key=key, data=data))
-        return self._settle(self.progress.finish(key, state, ending.outputs), changes, at=at)
 
     def cancel(self, reason: str, *, force: bool = False) -> list[Start]:
         """Stop what runs, end what waits. Jobs whose `if` asks for it still run."""
@@ -263,17 +164,17 @@ class ActiveRun:
             if self.progress.is_over:
                 return []
             self._cancel_reason = reason
-            changes = Changes(events=[EventDraft(kind="run.cancelling", data={"reason": reason})])
+            changes = Changes(at=self._clock())
+            changes.tell("run.cancelling", reason=reason)
             decisions = self.progress.cancel(force=force)
             return self._follow(decisions, changes, stop_reason=reason, force=force)
 
     def end(self, key: str, state: State, reason: str) -> list[Start]:
         """End a job that is not attempted (any more)."""
-        at = self._clock()
+        changes = Changes(at=self._clock())
         with self.lock:
             self.attempts.pop(key, None)
-            changes = Changes()
-            self._end(Decision(key=key, what="end", state=state, reason=reason), changes, at=at)
+            self._end(Decision(key=key, what="end", state=state, reason=reason), changes)
             return self._follow(self.progress.finish(key, state), changes)
 
     def look_at_gates(self) -> list[Start]:
@@ -283,7 +184,7 @@ class ActiveRun:
                 return []
             self._gates.refresh()
             released = [Decision(key=key, what="start") for key in self._gates.waiting]
-            return self._follow(released, Changes())
+            return self._follow(released, Changes(at=self._clock()))
 
     def gates_look_in_s(self) -> float | None:
         """In how many seconds to look at the gates again, where nobody was told of that yet."""
@@ -295,16 +196,14 @@ class ActiveRun:
         with self.lock:
             if self.progress.legs[key].state in FINAL:
                 return
-            changes = Changes(
-                jobs=[JobUpdate(key=key, reason=reason)],
-                events=[EventDraft(kind="job.waiting", job_key=key, data={"reason": reason})],
-            )
-            self._write(changes, at=self._clock())
+            changes = Changes(at=self._clock(), jobs=[JobUpdate(key=key, reason=reason)])
+            changes.tell("job.waiting", key, reason=reason)
+            self._book.write(changes)
 
     def metrics(self, key: str, points: list[Mapping[str, Any]]) -> None:
         """Metrics that a running job wrote."""
         event = EventDraft(kind="job.metrics", job_key=key, data={"points": points})
-        self._ledger.runs.record(self.id, events=[event], at=self._clock())
+        self._book.write_event(event, at=self._clock())
 
     # -- what follows ----------------------------------------------------------------------------
 
@@ -312,9 +211,8 @@ class ActiveRun:
         self, decisions: Sequence[Decision], changes: Changes, *, stop_reason: str = "", force: bool = False
     ) -> list[Start]:
         """Write down what was decided, in one transaction with what it follows from."""
-        at = self._clock()
-        starts = self._settle(decisions, changes, at=at, stop_reason=stop_reason, force=force)
-        self._write(changes, at=at)
+        starts = self._settle(decisions, changes, stop_reason=stop_reason, force=force)
+        self._book.write(changes)
         return starts
 
     def _settle(
@@ -322,7 +220,6 @@ class ActiveRun:
         decisions: Sequence[Decision],
         changes: Changes,
         *,
-        at: float,
         stop_reason: str = "",
         force: bool = False,
     ) -> list[Start]:
@@ -332,9 +229,9 @@ class ActiveRun:
         while queue:
             decision = queue.popleft()
             if decision.what == "start":
-                queue.extend(self._admit(decision.key, starts, changes, at=at))
+                queue.extend(self._admit(decision.key, starts, changes))
             elif decision.what == "end":
-                self._end(decision, changes, at=at)
+                self._end(decision, changes)
             elif decision.key in self.attempts:
                 self.attempts[decision.key].stop("cancelled", stop_reason or decision.reason, force=force)
             elif self._is_left_running(decision.key):
@@ -342,22 +239,18 @@ class ActiveRun:
             elif self.progress.legs[decision.key].state not in FINAL:
                 reason = stop_reason or decision.reason
                 starts = [start for start in starts if start.key != decision.key]
-                self._end(
-                    Decision(key=decision.key, what="end", state=decision.state, reason=reason),
-                    changes,
-                    at=at,
-                )
+                self._end(replace(decision, what="end", reason=reason), changes)
                 queue.extend(self.progress.finish(decision.key, decision.state))
-        self._add_expanded(changes)
+        legs, self._expanded = self._expanded, []
+        changes.add_jobs(legs)
         if self.progress.is_over and self.state is None:
             self.state = self.progress.final_state()
             reason = self._cancel_reason if self.state == "cancelled" else ""
-            changes.run = RunUpdate(state=self.state, reason=reason, ended_at=at)
-            changes.events.append(EventDraft(kind="run.ended", data={"state": self.state}))
+            changes.end_run(self.state, reason)
         self._tell_whether_waiting(changes, is_moving=bool(starts))
         return starts
 
-    def _admit(self, key: str, starts: list[Start], changes: Changes, *, at: float) -> Sequence[Decision]:
+    def _admit(self, key: str, starts: list[Start], changes: Changes) -> Sequence[Decision]:
         """A job is released: it starts, waits at its gate, or is over at once, from which more follows."""
         if self._is_left_running(key):  # it has passed its gate in an earlier life
             starts.append(Start(key=key))
@@ -366,7 +259,7 @@ class ActiveRun:
             starts.append(Start(key=key))
             return ()
         job = self.progress.legs[key].job
-        admission = self._gates.admit(job, self.job_contexts(job), at=at)
+        admission = self._gates.admit(job, self.job_contexts(job), at=changes.at)
         changes.admissions.append(admission)
         if admission.state == "waiting":
             if self._told_to_wait.get(key) != admission.reason:
@@ -378,12 +271,12 @@ class ActiveRun:
         self._gates.leave(key)
         if admission.state == "queued":
             if self._told_to_wait.pop(key, None) is not None:
-                changes.jobs.append(JobUpdate(key=key, state="queued", reason=""))
-                changes.events.append(EventDraft(kind="job.queued", job_key=key))
+                changes.requeue(key)
+                changes.tell("job.queued", key)
             starts.append(Start(key=key))
             return ()
         decision = Decision(key=key, what="end", state=admission.state, reason=admission.reason)
-        self._end(decision, changes, at=at, outputs=admission.outputs)
+        self._end(decision, changes, outputs=admission.outputs)
         return self.progress.finish(key, admission.state, admission.outputs)
 
     def _tell_whether_waiting(self, changes: Changes, *, is_moving: bool) -> None:
@@ -398,74 +291,14 @@ class ActiveRun:
         self._waits = reason
         state: State = "waiting" if is_waiting else "running" if self._is_begun else "queued"
         changes.run = RunUpdate(state=state, reason=reason)
-        told = {"state": state, "reason": reason}
-        changes.events.append(EventDraft(kind="run.waiting" if is_waiting else "run.goes_on", data=told))
+        changes.tell("run.waiting" if is_waiting else "run.goes_on", state=state, reason=reason)
 
     def _is_left_running(self, key: str) -> bool:
         return key in self._earlier and self._earlier[key].state == "running"
 
-    def _end(
-        self, decision: Decision, changes: Changes, *, at: float, outputs: Mapping[str, Any] | None = None
-    ) -> None:
+    def _end(self, decision: Decision, changes: Changes, *, outputs: Mapping[str, Any] | None = None) -> None:
         self._gates.leave(decision.key)
-        changes.jobs.append(
-            JobUpdate(
-                key=decision.key,
-                state=decision.state,
-                reason=decision.reason,
-                ended_at=at,
-                outputs=dict(outputs) if outputs else None,
-            )
-        )
-        data = {"state": decision.state, "reason": decision.reason}
-        changes.events.append(EventDraft(kind="job.ended", job_key=decision.key, data=data))
-
-    def _add_expanded(self, changes: Changes) -> None:
-        """Jobs that a matrix gave just now; the one that stood for them is skipped over."""
-        if not self._expanded:
-            return
-        legs, self._expanded = self._expanded, []
-        for job in legs:
-            changes.added.append(NewJob(key=job.key, name=job.name, planned=dumps(job)))
-        for origin in {job.job_id for job in legs}:
-            changes.jobs.append(
-                JobUpdate(key=origin, state="skipped", reason=f"became {len(legs)} jobs by its matrix")
-            )
-
-    def _write(self, changes: Changes, *, at: float) -> None:
-        told = (changes.jobs, changes.events, changes.attempts, changes.run, changes.added)
-        if not any((*told, *(one.deployment for one in changes.admissions))):
-            return
-        while True:
-            try:
-                self._write_once(changes, at=at)
-                return
-            except (OperatorError, UpstreamError) as error:
-                if self._giving_up is None or self._giving_up.wait(_LEDGER_RETRY_S):
-                    raise
-                log.warning("run %s cannot be written down, trying again: %s", self.id, error)
-
-    def _write_once(self, changes: Changes, *, at: float) -> None:
-        if not self._gates.are_there:
-            self._record(changes, at=at)
-            return
-        with self._ledger.transaction():
-            self._record(changes, at=at)
-            self._gates.write(
-                changes.admissions, changes.jobs, urls=changes.urls, at=at, report=self._is_reported
-            )
-
-    def _record(self, changes: Changes, *, at: float) -> None:
-        self._ledger.runs.record(
-            self.id,
-            run=changes.run,
-            jobs=changes.jobs,
-            attempts=changes.attempts,
-            events=changes.events,
-            add_jobs=changes.added,
-            at=at,
-            report=self._is_reported,
-        )
+        changes.end_job(decision.key, decision.state, decision.reason, outputs=outputs)
 
     # -- rules -----------------------------------------------------------------------------------
 
@@ -492,8 +325,8 @@ class ActiveRun:
         if again is None:
             return None
         key = attempt.job.key
-        changes.jobs.append(JobUpdate(key=key, state="queued", reason=again.reason))
-        changes.events.append(EventDraft(kind="job.retrying", job_key=key, data={"reason": again.reason}))
+        changes.requeue(key, again.reason)
+        changes.tell("job.retrying", key, reason=again.reason)
         return Start(key=key, attempt=attempt.number + 1, delay_s=again.delay_s)
 
     def job_contexts(self, job: PlannedJob) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final, Literal
 
 from windlass_registry.errors import OperatorError, WindlassError
@@ -19,13 +19,12 @@ from windlass_runner.engines.base import (
     EngineUnavailable,
     HostFull,
     ImageBuild,
-    ImageFacts,
-    PullProgress,
 )
 from windlass_runner.run.frame import Frame, working_directory
-from windlass_runner.run.images import Images, PullReport
+from windlass_runner.run.images import Images
 from windlass_runner.run.job_environment import COMMAND_FILES, step_files
 from windlass_runner.run.logs import JobLog, LogStream
+from windlass_runner.run.making import ContainerSource
 from windlass_runner.run.scratch import AttemptFolders
 from windlass_runner.run.session import Session, SessionEnded, write_driver, write_step
 from windlass_runner.run.step_host import ReadyStep, StepFiles
@@ -77,10 +76,9 @@ class AttemptHost:
         self._read_files = read_files
         self._on_started = on_started
         self._on_output = on_output
-        self._on_waiting = on_waiting
-        self._images = images
-        self.images: dict[str, str] = {}
-        """Digests of the images that ran, by the names that asked for them."""
+        self._source = ContainerSource(
+            engine, images, log=log, check=self._give_up_if_stopped, on_waiting=on_waiting
+        )
         self._session: Session | None = None
         self._session_stream: LogStream | None = None
         self._lock = threading.Lock()
@@ -96,6 +94,11 @@ class AttemptHost:
         """The steps that followed a stop took too long, and were ended."""
         self.exit: ContainerExit | None = None
         self.log_problem: HostFull | None = None
+
+    @property
+    def images(self) -> Mapping[str, str]:
+        """Digests of the images that ran, by the names that asked for them."""
+        return self._source.used
 
     # -- StepHost --------------------------------------------------------------------------------
 
@@ -134,7 +137,7 @@ class AttemptHost:
     def create_ahead(self, step: ReadyStep) -> None:
         """Make the container of the only step and its files, and start nothing. `run` takes them."""
         self._make_command_files(step)
-        self._waiting = self._create(self._frame.spec(step, name=self._frame.name), step.command.build)
+        self._waiting = self._source.create(self._frame.spec(step, name=self._frame.name), step.command.build)
 
     def discard(self) -> None:
         """Undo `create_ahead`; the container's name is free again."""
@@ -242,59 +245,15 @@ class AttemptHost:
     def _adopt(self, spec: ContainerSpec, build: ImageBuild | None = None) -> Container:
         container, self._waiting = self._waiting, None
         if container is None or container.name != spec.name:
-            container = self._create(spec, build)
+            container = self._source.create(spec, build)
         with self._lock:
             self._containers.append(container)
         return container
-
-    def _create(self, spec: ContainerSpec, build: ImageBuild | None = None) -> Container:
-        """Make the container from what its image's name stands for in this run."""
-        image = self._fetched(spec.image) if build is None else self._built(build)
-        container = self._engine.create(replace(spec, image=image.digest or spec.image))
-        if container.image:
-            self.images[spec.image] = container.image
-        return container
-
-    def _fetched(self, reference: str) -> ImageFacts:
-        report = PullReport(reference, self._tell_waiting)
-
-        def hear(progress: PullProgress) -> None:
-            self._give_up_if_stopped()
-            report.hear(progress)
-
-        image = self._images.fetch(reference, on_pull=hear)
-        if (pulled := report.end()) is not None:
-            self._log.system(pulled)
-            self._on_waiting("")
-        return image
-
-    def _built(self, build: ImageBuild) -> ImageFacts:
-        """The image, with what its build says in the log where there has to be one."""
-        has_begun = False
-
-        def hear(line: str | None) -> None:
-            nonlocal has_begun
-            self._give_up_if_stopped()
-            if not has_begun:
-                has_begun = True
-                self._tell_waiting(f"building the image of {build.what} from its {build.dockerfile}")
-            if line is not None:
-                self._log.system(line)
-
-        image = self._images.build(build, on_line=hear)
-        if has_begun:
-            self._log.system(f"built the image of {build.what}")
-            self._on_waiting("")
-        return image
 
     def _give_up_if_stopped(self) -> None:
         stop = self._stopping.stop
         if (stop is not None and self._number <= stop.step) or self._stopping.is_forced:
             raise _PullStopped
-
-    def _tell_waiting(self, text: str) -> None:
-        self._log.system(text)
-        self._on_waiting(text)
 
     def _run_alone(self, step: ReadyStep, name: str) -> int:
         container = self._adopt(self._frame.spec(step, name=name), step.command.build)

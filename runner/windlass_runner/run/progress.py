@@ -8,58 +8,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from windlass_runner.expressions import ExpressionError, FixedHost
 from windlass_runner.expressions.templates import evaluate_condition, evaluate_template
 from windlass_runner.plan.compile import expand
 from windlass_runner.plan.matrix import MatrixError
-from windlass_runner.plan.model import JobSpec, Plan, PlannedJob
+from windlass_runner.plan.model import Plan, PlannedJob
+from windlass_runner.run.legs import Decision, Group, Leg
 from windlass_runner.run.states import FINAL, State, result_word, run_state
 
 MAX_JOBS = 10_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """What follows for one job: it starts, it is final without having run, or it must be stopped."""
-
-    key: str
-    what: Literal["start", "end", "stop"]
-    state: State = "queued"
-    reason: str = ""
-
-
-@dataclass(slots=True)
-class Leg:
-    """One planned job and where it stands."""
-
-    job: PlannedJob
-    state: State = "queued"
-    outputs: Mapping[str, Any] = field(default_factory=dict)
-    is_released: bool = False
-    """Handed out to be started."""
-
-
-@dataclass(slots=True)
-class Group:
-    """All jobs of one workflow job: what `needs` names."""
-
-    spec: JobSpec
-    legs: list[str]
-    open_needs: int
-    dependants: list[str] = field(default_factory=list)
-    open_legs: int = 0
-    held: deque[str] = field(default_factory=deque)
-    """Legs that wait for `max-parallel`."""
-    running: int = 0
-    ancestor_failed: bool = False
-    is_decided: bool = False
-
-    @property
-    def is_over(self) -> bool:
-        return self.is_decided and self.open_legs == 0
 
 
 class Progress:

@@ -19,11 +19,12 @@ from windlass_runner.expressions import ExpressionError
 from windlass_runner.expressions.templates import evaluate_template
 from windlass_runner.expressions.values import to_text
 from windlass_runner.plan.model import Group
-from windlass_runner.run.active import ActiveRun, Start, Successor
+from windlass_runner.run.active import ActiveRun
 from windlass_runner.run.ahead import Ahead
 from windlass_runner.run.alarms import Alarms
 from windlass_runner.run.attempt import Attempt
 from windlass_runner.run.ending import Ending
+from windlass_runner.run.following import Start, Successor
 from windlass_runner.run.groups import Member, Turns
 from windlass_runner.run.lanes import slot_lane
 from windlass_runner.run.queue import Entry, JobQueue, Rank

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from windlass_registry.documents import Position
 from windlass_runner.plan.model import JobSpec, Plan, PlannedJob
-from windlass_runner.run.progress import Decision, Progress
+from windlass_runner.run.legs import Decision
+from windlass_runner.run.progress import Progress
 from windlass_runner.workflow.events import Event
 from windlass_runner.workflow.model import Strategy
 
