@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import platform
+import resource
 import statistics
 import subprocess
 import time
@@ -19,10 +20,12 @@ class BenchmarkFailed(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One measurement: wall seconds, and seconds of processor time of the process that was measured."""
+    """One measurement: wall seconds, and of the process that was measured, seconds of processor time and how
+    often a thread of its had to wait (for a disk, an answer, or another thread)."""
 
     wall_s: float
     cpu_s: float = 0.0
+    waits: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +80,14 @@ def in_turn(ways: Mapping[str, Callable[[], Sample]], *, rounds: int, warm: bool
 
 
 def timed(work: Callable[[], object]) -> Sample:
-    """Wall and processor time (all threads) of a call in this process."""
-    wall, cpu = time.perf_counter(), time.process_time()
+    """Wall and processor time (all threads) of a call in this process, and how often it waited."""
+    wall, cpu, waits = time.perf_counter(), time.process_time(), _waits()
     work()
-    return Sample(wall_s=time.perf_counter() - wall, cpu_s=time.process_time() - cpu)
+    return Sample(wall_s=time.perf_counter() - wall, cpu_s=time.process_time() - cpu, waits=_waits() - waits)
+
+
+def _waits() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw
 
 
 def timed_command(words: Sequence[str], *, folder: Path, environment: Mapping[str, str]) -> Sample:

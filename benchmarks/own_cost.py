@@ -98,18 +98,23 @@ def _without_engine(folder: Path, rounds: int) -> list[Figure]:
     plan = bench.plan(graph(_FAKE_JOBS, is_chain=True))
     turns = in_turn({"ours": lambda: timed(lambda: bench.run(plan))}, rounds=rounds, warm=True)
     bench.close()
-    return [_pure(turns.samples["ours"], kind, target) for kind, target in (("wall", 10.0), ("cpu", 5.0))]
+    samples = turns.samples["ours"]
+    return [
+        _pure("wall time", "ms", [sample.wall_s * 1e3 for sample in samples], target=10.0),
+        _pure("processor time", "ms", [sample.cpu_s * 1e3 for sample in samples], target=5.0),
+        _pure("waits", "", [sample.waits for sample in samples], target=None),
+    ]
 
 
-def _pure(samples: Sequence[Sample], kind: str, target: float) -> Figure:
-    taken = [(sample.wall_s if kind == "wall" else sample.cpu_s) / _FAKE_JOBS * 1e3 for sample in samples]
+def _pure(what: str, unit: str, taken: Sequence[float], *, target: float | None) -> Figure:
+    per_job = [one / _FAKE_JOBS for one in taken]
     return Figure(
-        what=f"{kind} time of a job without an engine",
-        unit="ms",
-        ours=statistics.median(taken),
-        bound=statistics.median(taken),
-        bound_unit="ms",
-        spread=(min(taken), max(taken)),
+        what=f"{what} of a job without an engine",
+        unit=unit,
+        ours=statistics.median(per_job),
+        bound=statistics.median(per_job),
+        bound_unit=unit,
+        spread=(min(per_job), max(per_job)),
         target=target,
         detail="all that is ours: state on the disk, log, folders, threads (and the fake's own)",
     )
