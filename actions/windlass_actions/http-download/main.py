@@ -277,7 +277,7 @@ def download() -> dict[str, str]:
         files, unpacked = unpack(part.place, folder, limit_bytes=limit_bytes)
     finally:
         part.forget()
-    say(f"Unpacked {files:,} files, {shown(unpacked)}")
+    say(f"Unpacked {files:,} {'file' if files == 1 else 'files'}, {shown(unpacked)}")
     return outputs_of(folder, size, found)
 
 

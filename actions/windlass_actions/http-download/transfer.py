@@ -175,7 +175,8 @@ class Transfer:
             if getattr(error, "errno", None) == 28:  # ENOSPC: of ours, not of the server
                 raise Failed("the disk is full; free some space, or give the job another `path`") from error
             why = getattr(error, "reason", None) or error
-            raise Passing(f"no connection: {str(why) or type(why).__name__}") from error
+            text = getattr(why, "strerror", None) or str(why) or type(why).__name__
+            raise Passing(f"no connection: {text}") from error
 
     def _request(self) -> Request:
         request = Request(self.source.url)

@@ -211,7 +211,8 @@ def download() -> tuple[int, int]:
         raise Failure(
             f"{wanted:,} bytes are to come, and {free:,} bytes are free; free some space on the host"
         )
-    say(f"Copying {len(chosen):,} objects, {wanted:,} bytes, from {url}")
+    count = f"{len(chosen):,} {'object' if len(chosen) == 1 else 'objects'}"
+    say(f"Copying {count}, {wanted:,} bytes, from {url}")
     return len(chosen), copy_all(bucket, chosen, target)
 
 
@@ -238,7 +239,7 @@ def main() -> int:
     if place:
         with Path(place).open("a", encoding="utf-8") as stream:
             stream.write(f"files={files}\nbytes={size}\n")
-    say(f"Copied {files:,} files, {size:,} bytes")
+    say(f"Copied {files:,} {'file' if files == 1 else 'files'}, {size:,} bytes")
     return 0
 
 

@@ -92,7 +92,8 @@ class Patience(NamedTuple):
                 if getattr(error, "errno", None) == 28:  # ENOSPC: of ours, not of the store
                     raise Failure("the disk is full; free some space on the host") from error
                 reason = getattr(error, "reason", None) or error
-                status, why = 0, f"the store does not answer: {str(reason) or type(reason).__name__}"
+                text = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
+                status, why = 0, f"the store does not answer: {text}"
             failures += 1
             if (0 < status < 500 and status not in (408, 429)) or failures > self.retries:
                 raise Refused(status, f"{what}: {why}")

@@ -23,6 +23,7 @@ from windlass_runner.data.trees import copy_tree, make_read_only, remove_tree, w
 
 DEFAULT_LIMIT_BYTES: Final = 20_000_000_000
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}\Z")
+_DAY_S: Final = 86400.0
 _MOST_AT_ONCE: Final = 20
 """So many folders are taken from one attempt."""
 
@@ -55,8 +56,8 @@ class Kept:
             with contextlib.suppress(FileNotFoundError):
                 os.utime(place, (at, at), follow_symlinks=False)
         if taken:
-            with self._lock:
-                self._trim(in_use)
+            with self._lock, contextlib.suppress(FileNotFoundError):  # another process of ours does the same
+                self._trim(in_use, at)
 
     def _take(self, source: Path, place: Path) -> bool:
         make_read_only(source)
@@ -75,8 +76,11 @@ class Kept:
             beside.rename(place)
         return True
 
-    def _trim(self, in_use: Callable[[], frozenset[str]]) -> None:
+    def _trim(self, in_use: Callable[[], frozenset[str]], at: float) -> None:
         """Remove those used least recently until the rest fits. The newest stays, whatever its size."""
+        for place in self.root.glob(".*"):  # what a crash of ours has left
+            if place.lstat().st_mtime < at - _DAY_S:
+                remove_tree(place)
         found = sorted(
             (place for place in self.root.iterdir() if _NAME.match(place.name)),
             key=lambda place: place.lstat().st_mtime,

@@ -95,6 +95,17 @@ def test_the_newest_stays_whatever_its_size(tmp_path: Path, kept: Kept) -> None:
     assert names(kept) == ["huge"]
 
 
+def test_what_a_crash_has_left_goes_after_a_day(tmp_path: Path, kept: Kept) -> None:
+    half = add(kept.root, ".one.new").parent
+    os.utime(half, (1000, 1000))
+    add(tmp_path / "new", "one")
+    take(kept, tmp_path / "new", at=2000)
+    assert names(kept) == [".one.new", "one"]
+    add(tmp_path / "new", "two")
+    take(kept, tmp_path / "new", at=100_000)
+    assert names(kept) == ["one", "two"]
+
+
 def test_attempts_say_what_they_use(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "one").touch()
