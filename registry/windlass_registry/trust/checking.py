@@ -19,6 +19,7 @@ from windlass_registry.errors import AuthorError, OperatorError
 from windlass_registry.names import check_likeness, check_name, check_namespace
 from windlass_registry.publication import Publication, Refused
 from windlass_registry.releases import ReleaseError, ReleaseFacts
+from windlass_registry.samples.manifest import read_sample
 from windlass_registry.sources.packages import manifest_of
 from windlass_registry.trust import roles
 from windlass_registry.trust.hosted import HostedRoles, RoleError, parse_role
@@ -164,9 +165,7 @@ class Checking:
         self._verify(owner, name, new, who=f"a release key of '{namespace}'")
         if new.signed.delegations is not None:
             raise Refused(f"'{name}' signs releases, and nothing else", why="form")
-        before = self._state.role(name)
-        old = roles.releases_of(before) if before is not None else {}
-        added = _added(namespace, old, new.signed)
+        added = _added(namespace, self._state.role(name), new.signed)
         for facts in added:
             self._check_release(facts, owner, publication)
         return added
@@ -217,38 +216,53 @@ def _check_delegation(delegator: Targets, role: str, namespace: str) -> None:
         )
 
 
-def _added(namespace: str, old: Mapping[str, ReleaseFacts], new: Targets) -> list[ReleaseFacts]:
-    """The releases that are new, after the check that all others are what they were."""
+def _added(namespace: str, before: Targets | None, new: Targets) -> list[ReleaseFacts]:
+    """The releases that are new, after the check that all others are what they were.
+
+    Those that did not change are not read: a namespace may have thousands.
+    """
+    old = before.targets if before is not None else {}
+    for path in old:
+        if path not in new.targets:
+            raise Refused(f"{path} is published and cannot be taken away", why="changed", remedy="yank it")
     try:
-        now = roles.releases_of(new)
+        now = {path: roles.read_target(each) for path, each in new.targets.items() if old.get(path) != each}
+        was = {path: roles.read_target(old[path]) for path in now if path in old}
     except ReleaseError as error:
         raise Refused(str(error), why="form") from error
-    for path, facts in old.items():
-        if path not in now:
-            raise Refused(f"{path} is published and cannot be taken away", why="changed", remedy="yank it")
-        if now[path].digest != facts.digest:
-            raise Refused(
-                f"{path} is published already, with other content ({facts.digest[:19]}…)",
-                why="exists",
-                remedy="publish a new version: one that is out never changes",
-            )
-        if now[path].unmarked() != facts.unmarked():
-            raise Refused(f"{path} is published, and what was said of it cannot change", why="changed")
+    for path, facts in was.items():
+        _refuse_change(facts, now[path])
     added = [facts for path, facts in now.items() if path not in old]
     for facts in added:
         if facts.namespace != namespace:
             raise Refused(f"{facts.path} is not in the namespace '{namespace}'", why="name")
-    _refuse_twins(old, added)
+    _refuse_twins(new, added)
     return added
 
 
-def _refuse_twins(old: Mapping[str, ReleaseFacts], added: list[ReleaseFacts]) -> None:
+def _refuse_change(old: ReleaseFacts, new: ReleaseFacts) -> None:
+    """Of a release that is out nothing changes but whether to use it."""
+    if new.digest != old.digest:
+        raise Refused(
+            f"{old.path} is published already, with other content ({old.digest[:19]}…)",
+            why="exists",
+            remedy="publish a new version: one that is out never changes",
+        )
+    if new.unmarked() != old.unmarked():
+        raise Refused(f"{old.path} is published, and what was said of it cannot change", why="changed")
+
+
+def _refuse_twins(new: Targets, added: list[ReleaseFacts]) -> None:
     """Versions that differ in nothing but build metadata are one version to every range."""
-    taken = {(facts.name, facts.version): facts for facts in old.values()}
-    for facts in added:
-        twin = taken.setdefault((facts.name, facts.version), facts)
-        if twin is not facts:
-            raise Refused(f"{facts.path} and {twin.path} are one version to every range", why="exists")
+    names = {facts.name for facts in added}
+    seen: dict[tuple[str, str], str] = {}
+    for path in new.targets:
+        name, _, version = path.rpartition("/")
+        if name not in names:
+            continue
+        twin = seen.setdefault((name, version.partition("+")[0]), path)
+        if twin != path:
+            raise Refused(f"{path} and {twin} are one version to every range", why="exists")
 
 
 def _check_archive(facts: ReleaseFacts, publication: Publication) -> None:
@@ -258,8 +272,8 @@ def _check_archive(facts: ReleaseFacts, publication: Publication) -> None:
     entries = open_archive(archive, facts)
     if facts.kind == "action":
         check_manifest(entries, facts)
-    elif "sample.yml" not in entries:
-        raise Refused(f"{facts.path} is called a sample and has no sample.yml", why="manifest")
+    else:
+        check_sample(entries, facts)
 
 
 def open_archive(archive: bytes, facts: ReleaseFacts) -> dict[str, Entry]:
@@ -284,6 +298,20 @@ def check_manifest(entries: Mapping[str, Entry], facts: ReleaseFacts) -> None:
         raise Refused(f"the manifest of {facts.path} says version {manifest.version}", why="manifest")
     if set(manifest.uses()) != set(facts.uses):
         raise Refused(f"the manifest of {facts.path} uses other actions than are signed", why="manifest")
+
+
+def check_sample(entries: Mapping[str, Entry], facts: ReleaseFacts) -> None:
+    """Refuse a sample whose manifest does not say what is signed of it."""
+    try:
+        sample = read_sample(list(entries.values()), shown_as=facts.name)
+    except AuthorError as error:
+        raise Refused(f"the manifest of {facts.path} is broken: {error}", why="manifest") from error
+    if sample is None:
+        raise Refused(f"{facts.path} is called a sample and has no sample.yml", why="manifest")
+    if sample.manifest.version != str(facts.version):
+        raise Refused(f"the manifest of {facts.path} says version {sample.manifest.version}", why="manifest")
+    if facts.uses:
+        raise Refused(f"{facts.path} is a sample: it uses no actions itself", why="manifest")
 
 
 def _check_statement(facts: ReleaseFacts, owner: Targets, publication: Publication) -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import version as version_of
 from pathlib import Path
 
-from windlass_registry.archive import pack, read_archive
+from windlass_registry.archive import Entry, pack, read_archive
 from windlass_registry.errors import AuthorError, OperatorError, Problem
 from windlass_registry.hosting.folder import RegistryFolder
 from windlass_registry.names import check_name
 from windlass_registry.publication import Publication, Refused
 from windlass_registry.releases import NOTES_CHARS, SUMMARY_CHARS, Kind, ReleaseFacts, whole_seconds
+from windlass_registry.samples.manifest import read_sample
 from windlass_registry.sources.packages import manifest_of
 from windlass_registry.trust.client import Namespace as SignedNamespace
 from windlass_registry.trust.publishing import ReleaseKeys, Signers, next_publication
@@ -166,27 +168,61 @@ def read_draft(folder: Path, arguments: Namespace, invocation: Invocation, *, na
         Refused: its name cannot be.
     """
     archive = pack(folder)
-    entries = {entry.name: entry for entry in read_archive(archive)}
-    name = f"{namespace}/{arguments.name or folder.resolve().name}"
+    entries = read_archive(archive)
+    said = _action(entries, arguments, invocation) or _sample(entries, arguments)
+    if said is None:
+        raise _problem(
+            arguments.folder, "neither action.yml nor sample.yml", "a package is a folder that has one"
+        )
+    own_name = said.name if said.kind == "sample" else folder.resolve().name
+    name = f"{namespace}/{arguments.name or own_name}"
     check_name(name)
     source = find_source(folder, environment=invocation.environment)
-    manifest = manifest_of(entries, shown_as=str(arguments.folder))
-    if manifest is None:
-        raise _problem(arguments.folder, "no action.yml", "a package is a folder that has one")
-    for warning in manifest.warnings:
-        invocation.say(str(warning))
     tagged = source.tagged_version(name.partition("/")[2]) if source is not None else None
-    version = _version(manifest.version, arguments, tagged=tagged)
-    summary = " ".join(manifest.description.split()) or manifest.name
+    summary = " ".join(said.summary.split()) or said.name
     return Draft(
         name=name,
-        version=version,
-        kind="action",
+        version=_version(said.version, arguments, tagged=tagged),
+        kind=said.kind,
         summary=summary if len(summary) <= SUMMARY_CHARS else summary[: SUMMARY_CHARS - 1] + "…",
-        uses=manifest.uses(),
+        uses=said.uses,
         archive=archive,
         source=source,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Said:
+    """What a package's manifest says, whichever kind it is of."""
+
+    kind: Kind
+    name: str
+    version: str | None
+    summary: str
+    uses: tuple[str, ...] = ()
+
+
+def _action(entries: Sequence[Entry], arguments: Namespace, invocation: Invocation) -> _Said | None:
+    manifest = manifest_of({entry.name: entry for entry in entries}, shown_as=str(arguments.folder))
+    if manifest is None:
+        return None
+    for warning in manifest.warnings:
+        invocation.say(str(warning))
+    return _Said(
+        kind="action",
+        name=manifest.name,
+        version=manifest.version,
+        summary=manifest.description,
+        uses=manifest.uses(),
+    )
+
+
+def _sample(entries: Sequence[Entry], arguments: Namespace) -> _Said | None:
+    sample = read_sample(entries, shown_as=str(arguments.folder))
+    if sample is None:
+        return None
+    manifest = sample.manifest
+    return _Said(kind="sample", name=manifest.name, version=manifest.version, summary=manifest.description)
 
 
 def _version(stated: str | None, arguments: Namespace, *, tagged: Version | None) -> Version:

@@ -11,12 +11,16 @@ from windlass_registry.samples.releases import (
     find_sample,
     read_release,
 )
+from windlass_registry.sources.registry_samples import RegistrySamples
 from windlass_runner.commands.invocation import Invocation
+from windlass_runner.commands.registries import known_registries, open_source
 
 
 def sample_sources(invocation: Invocation) -> tuple[SampleSource, ...]:
     """All sources, in the order to ask."""
-    return (BuiltinSamples.installed(),)
+    known = known_registries(invocation).load()
+    registries = (RegistrySamples(open_source(each.registry, invocation)) for each in known)
+    return (BuiltinSamples.installed(), *registries)
 
 
 def is_folder(asked: str) -> bool:
