@@ -94,6 +94,8 @@ class PythonStep:
     inputs: Mapping[str, Value]
     main: str
     image: str | None = None
+    requirements: str | None = None
+    """A file of the package, in pip's form."""
     code: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -144,7 +144,13 @@ def _action(frame: StepFrame, uses: str, with_: Mapping[str, Value], packages: P
             return _container(frame, action, runs, inputs, code)
         case PythonRuns() as runs:
             return PythonStep(
-                frame=frame, action=pin(action), inputs=inputs, main=runs.main, image=runs.image, code=code
+                frame=frame,
+                action=pin(action),
+                inputs=inputs,
+                main=runs.main,
+                image=runs.image,
+                requirements=runs.requirements,
+                code=code,
             )
         case NodeRuns() as runs:
             return NodeStep(

@@ -15,7 +15,7 @@ from windlass_runner.ledger.gate_records import Gate
 from windlass_runner.plan.model import JobSpec, Plan, PlannedApproval, PlannedJob
 from windlass_runner.run.environments import LONGEST_WAIT_S
 from windlass_runner.run.standing import standing
-from windlass_runner.run.step_commands import evaluate_env
+from windlass_runner.run.step_texts import evaluate_env
 
 _BETWEEN_NAMES: Final = re.compile(r"[,\s]+")
 

@@ -29,7 +29,7 @@ from windlass_runner.run.frame import Frame
 from windlass_runner.run.images import Images
 from windlass_runner.run.job_environment import base_environment
 from windlass_runner.run.scratch import CACHE, CACHE_NEW, CONTROL, WORKSPACE, AttemptFolders
-from windlass_runner.run.step_commands import evaluate_env
+from windlass_runner.run.step_texts import evaluate_env
 from windlass_runner.run.storage import Storage, slug
 
 

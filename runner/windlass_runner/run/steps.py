@@ -26,20 +26,17 @@ from windlass_runner.plan.model import (
     StepFrame,
 )
 from windlass_runner.plan.steps import is_like_githubs
-from windlass_runner.run.action_stages import Staged, first_stages, last_stages, program_of
-from windlass_runner.run.scratch import AttemptFolders, action_path
-from windlass_runner.run.step_commands import (
+from windlass_runner.run.action_commands import (
     ActionPlace,
-    StepCommand,
     command_of_container,
     command_of_node,
     command_of_python,
-    command_of_script,
-    evaluate_env,
-    evaluate_inputs,
-    input_variables,
 )
+from windlass_runner.run.action_stages import Staged, first_stages, last_stages, program_of
+from windlass_runner.run.scratch import AttemptFolders, action_path
+from windlass_runner.run.step_commands import StepCommand, command_of_script
 from windlass_runner.run.step_host import Outcome, ReadyStep, StepHost
+from windlass_runner.run.step_texts import evaluate_env, evaluate_inputs, input_variables
 
 
 @dataclass(slots=True)
