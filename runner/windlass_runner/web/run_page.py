@@ -27,9 +27,10 @@ from windlass_runner.run.check_title import BROKEN
 from windlass_runner.run.courses import read_courses
 from windlass_runner.run.log_file import LogLine, read_log
 from windlass_runner.run.storage import Storage
+from windlass_runner.web.job_html import spoken
 from windlass_runner.web.link_gate import SAFE_HEADERS, Shown, behind_link, told
 from windlass_runner.web.links import Links, run_url
-from windlass_runner.web.run_html import page_of, spoken
+from windlass_runner.web.run_html import page_of
 from windlass_runner.web.run_view import ShownJob, ShownLog, ShownRun
 
 LOGS_SHOWN: Final = 40
