@@ -158,7 +158,7 @@ def sign(signed: Root | Targets | Snapshot | Timestamp, signers: Iterable[Signer
     metadata: Metadata[Any] = Metadata(signed)
     for signer in signers:
         metadata.sign(signer, append=True)
-    return metadata.to_bytes(JSONSerializer(compact=True, validate=True))
+    return metadata.to_bytes(JSONSerializer(compact=True))
 
 
 def releases_of(targets: Targets) -> dict[str, ReleaseFacts]:
