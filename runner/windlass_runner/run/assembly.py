@@ -52,6 +52,8 @@ class Surroundings:
     clock: Callable[[], float]
     cpus: int
     memory_bytes: int
+    remark: str = ""
+    """What the owner of the job should know, at the head of its log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

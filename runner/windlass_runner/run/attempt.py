@@ -185,6 +185,8 @@ class Attempt:
         log = JobLog(LogWriter(log_path, clock=around.clock), secrets=filter(None, secrets.values()))
         for name in (name for name, value in secrets.items() if not value):
             log.system(f"secret '{name}' is not set: it is empty here", kind="warning")
+        if around.remark:
+            log.system(around.remark)
         host = AttemptHost(
             around.engine,
             frame,

@@ -154,9 +154,13 @@ class RunGates:
         Raises:
             ExpressionError
         """
-        rules = self._rules(self._environment(job, contexts))
+        name = self._environment(job, contexts)
+        rules = self._rules(name)
         if rules is None:
-            return around
+            told = (
+                f"deploys to '{name}', which is not in the settings: it has no gate and no secrets of its own"
+            )
+            return replace(around, remark=told) if name else around
 
         def secret(name: str) -> str | None:
             own = rules.secret(name)

@@ -117,6 +117,7 @@ def test_an_environment_that_nobody_described_has_no_gate(here: Runner) -> None:
     here.secrets["KEY"] = "s3cret"
     found = here.run(DEPLOY)
     assert found.state == "success"
+    assert "deploys to 'production', which is not in the settings: it has no gate" in found.log("deploy")
     (deployment,) = here.ledger.deployments.list()
     assert (deployment.environment, deployment.state, deployment.approved_by) == ("production", "success", ())
 
