@@ -64,11 +64,16 @@ class ImageRegistry:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        image = self.image
+        self.close()
+        subprocess.run(["docker", "rmi", "-f", image], check=False, capture_output=True)
+
+    def close(self) -> None:
+        """Answer nobody any more. What was pulled stays in the engine."""
         self.is_closed = True
         self.open.set()
         self._server.shutdown()
         self._server.server_close()
-        subprocess.run(["docker", "rmi", "-f", self.image], check=False, capture_output=True)
 
 
 def _handler(registry: ImageRegistry) -> type[BaseHTTPRequestHandler]:
