@@ -33,7 +33,7 @@ from windlass_runner.run.ending import (
 )
 from windlass_runner.run.frame import Frame
 from windlass_runner.run.full_disk import find_full_disk
-from windlass_runner.run.kept import Kept, names_in_use
+from windlass_runner.run.kept import Kept, is_folder_itself, names_in_use
 from windlass_runner.run.kept_ending import keep_ending, kept_ending
 from windlass_runner.run.log_file import LogWriter
 from windlass_runner.run.logs import JobLog
@@ -226,15 +226,19 @@ class Attempt:
     def _keep(self, assembled: Assembled) -> None:
         """Take over what the job wants to be kept for later runs. Where that fails, they do without."""
         around, added = self._around, self._folders.cache_new
+        if not is_folder_itself(added):
+            return
         scratches = around.storage.scratches
         try:
             around.engine.reclaim([added], image=assembled.frame.image)
-            Kept(around.storage.cache(around.run.repository)).take_over(
+            refused = Kept(around.storage.cache(around.run.repository)).take_over(
                 added,
                 may_add=not around.plan.event.is_fork,
                 in_use=lambda: names_in_use(scratches.glob("*/*/*/control/cache")),
                 at=around.clock(),
             )
+            for text in refused:
+                assembled.log.system(f"not kept for later runs: {text}", kind="warning")
         except OSError as error:
             assembled.log.system(f"nothing was kept for later runs: {error}", kind="warning")
 

@@ -39,25 +39,39 @@ class Kept:
 
     def take_over(
         self, added: Path, *, may_add: bool, in_use: Callable[[], frozenset[str]], at: float
-    ) -> None:
+    ) -> tuple[str, ...]:
         """Take what an attempt has laid into `added`, note what it used, and remove what is too much.
         May be repeated after a crash. `may_add`: strangers' jobs only use. `in_use`: names that attempts
-        still use.
+        still use. Gives the names that were refused, with the reasons.
 
         Raises:
             OSError: the host cannot do it; what was there before is as it was.
         """
-        names = _plain_names(added)
-        taken = False
-        for name, is_folder in names:
+        taken, refused = False, []
+        for name, is_folder in _plain_names(added):
             place = self.root / name
-            if is_folder and may_add and not os.path.lexists(place) and _is_plain(added / name):
-                taken = self._take(added / name, place) or taken
+            if is_folder and may_add and not os.path.lexists(place):
+                reason = self._refusal(added / name)
+                if reason:
+                    refused.append(f"'{name}' {reason}")
+                else:
+                    taken = self._take(added / name, place) or taken
             with contextlib.suppress(FileNotFoundError):
                 os.utime(place, (at, at), follow_symlinks=False)
         if taken:
             with self._lock, contextlib.suppress(FileNotFoundError):  # another process of ours does the same
                 self._trim(in_use, at)
+        return tuple(refused)
+
+    def _refusal(self, folder: Path) -> str:
+        """Why it is not taken; empty where it is. Links lead where they lead in a container."""
+        kinds, size = (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK), 0
+        for name, entry in walk(folder):
+            status = entry.stat(follow_symlinks=False)
+            if stat.S_IFMT(status.st_mode) not in kinds:
+                return f"has something that is neither a file nor a folder ('{name}')"
+            size += status.st_blocks * 512
+        return f"has more than {self._limit_bytes:,} bytes" if size > self._limit_bytes else ""
 
     def _take(self, source: Path, place: Path) -> bool:
         make_read_only(source)
@@ -77,7 +91,7 @@ class Kept:
         return True
 
     def _trim(self, in_use: Callable[[], frozenset[str]], at: float) -> None:
-        """Remove those used least recently until the rest fits. The newest stays, whatever its size."""
+        """Remove those used least recently until the rest fits."""
         for place in self.root.glob(".*"):  # what a crash of ours has left
             if place.lstat().st_mtime < at - _DAY_S:
                 remove_tree(place)
@@ -106,8 +120,19 @@ def names_in_use(folders: Iterable[Path]) -> frozenset[str]:
     return frozenset(name for folder in folders for name, _ in _plain_names(folder))
 
 
+def is_folder_itself(path: Path) -> bool:
+    """Whether a folder stands there, and not a link that a job has put in its place."""
+    try:
+        return stat.S_ISDIR(path.lstat().st_mode)
+    except OSError:
+        return False
+
+
 def _plain_names(folder: Path) -> list[tuple[str, bool]]:
-    """The files (False) and folders (True) in a folder that a job could write to, which have proper names."""
+    """The files (False) and folders (True) in a folder that a job could write to, which have proper names.
+    None where a job has put a link in the folder's own place: it would lead to folders of the host."""
+    if not is_folder_itself(folder):
+        return []
     try:
         with os.scandir(folder) as entries:
             found = [
@@ -118,12 +143,6 @@ def _plain_names(folder: Path) -> list[tuple[str, bool]]:
     except OSError:
         return []
     return sorted(found)[:_MOST_AT_ONCE]
-
-
-def _is_plain(folder: Path) -> bool:
-    """Whether it holds files, folders and links alone. Links lead where they lead in a container."""
-    kinds = (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK)
-    return all(stat.S_IFMT(entry.stat(follow_symlinks=False).st_mode) in kinds for _, entry in walk(folder))
 
 
 def _size_bytes(folder: Path) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -69,6 +70,15 @@ def test_what_is_kept_cannot_be_changed(keeping: Any) -> None:
     assert "no" in spoilt.log("spoil").splitlines()
     assert kept(keeping) == ["other", "thing"]
     assert keeping.run(MAKE).log("make") == "made"
+
+
+def test_a_link_in_place_of_the_folder_leads_nowhere(keeping: Any, tmp_path: Path) -> None:
+    host = tmp_path / "host"
+    (host / "etc").mkdir(parents=True)
+    script = f"rm -rf $WINDLASS_CACHE_NEW; ln -s {host} $WINDLASS_CACHE_NEW"
+    done = keeping.run(f"jobs: {{swap: {{uses: ./keeps, with: {{script: '{script}'}}}}}}")
+    assert done.state == "success"
+    assert ((host / "etc").is_dir(), kept(keeping)) == (True, [])
 
 
 def test_repositories_do_not_see_each_others(keeping: Any) -> None:

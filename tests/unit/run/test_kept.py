@@ -66,8 +66,6 @@ def test_links_and_special_files_are_left_aside(tmp_path: Path, kept: Kept) -> N
     (tmp_path / "new" / "link").symlink_to("/etc")
     take(kept, tmp_path / "new", at=1)
     assert not kept.root.exists()
-    (tmp_path / "swapped").symlink_to(tmp_path / "new")
-    take(kept, tmp_path / "gone", at=1)
 
 
 def test_what_was_not_used_for_the_longest_time_goes_first(tmp_path: Path, kept: Kept) -> None:
@@ -89,10 +87,21 @@ def test_what_is_in_use_stays(tmp_path: Path, kept: Kept) -> None:
     assert names(kept) == ["one", "three"]
 
 
-def test_the_newest_stays_whatever_its_size(tmp_path: Path, kept: Kept) -> None:
+def test_what_is_too_large_alone_is_refused(tmp_path: Path, kept: Kept) -> None:
     add(tmp_path / "new", "huge", size=900_000)
+    refused = kept.take_over(tmp_path / "new", may_add=True, in_use=frozenset[str], at=1)
+    assert refused == ("'huge' has more than 250,000 bytes",)
+    assert not kept.root.exists()
+
+
+def test_a_link_in_place_of_the_folder_leads_nowhere(tmp_path: Path, kept: Kept) -> None:
+    """A job sees the folder below one that it can write to, and the host has other folders at its paths."""
+    place = add(tmp_path / "host", "etc")
+    (tmp_path / "new").symlink_to(tmp_path / "host")
     take(kept, tmp_path / "new", at=1)
-    assert names(kept) == ["huge"]
+    assert not kept.root.exists()
+    assert (place / "file").stat().st_mode & 0o200
+    assert names_in_use([tmp_path / "new"]) == frozenset()
 
 
 def test_what_a_crash_has_left_goes_after_a_day(tmp_path: Path, kept: Kept) -> None:
