@@ -15,7 +15,8 @@ from typing import Any, Final, Protocol
 from windlass_registry.errors import AuthorError, Problem
 from windlass_runner.daemon.journal import Journal
 from windlass_runner.daemon.workflows import FoundWorkflow, find_workflows
-from windlass_runner.forges.git import Commit, Git
+from windlass_runner.forges.git import Git
+from windlass_runner.forges.git_objects import Commit
 from windlass_runner.forges.local_refs import local_path
 from windlass_runner.forges.plain_git import is_watched
 from windlass_runner.ledger.ledger import Ledger

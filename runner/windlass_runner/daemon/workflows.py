@@ -9,7 +9,8 @@ from typing import Final
 
 from windlass_registry.documents import did_you_mean
 from windlass_registry.errors import AuthorError, Problem
-from windlass_runner.forges.git import Git, TreeEntry
+from windlass_runner.forges.git import Git
+from windlass_runner.forges.git_objects import TreeEntry
 from windlass_runner.workflow.model import Workflow
 from windlass_runner.workflow.parse import Inspection, inspect_workflow
 

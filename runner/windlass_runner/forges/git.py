@@ -7,17 +7,25 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
-from windlass_registry.errors import AuthorError, OperatorError, Problem
+from windlass_registry.errors import OperatorError
 from windlass_runner.forges.git_errors import RefRejected
 from windlass_runner.forges.git_login import Login
+from windlass_runner.forges.git_objects import (
+    COMMIT_FORM,
+    Commit,
+    TreeEntry,
+    parse_batch,
+    parse_commit,
+    parse_entry,
+    parse_paths,
+    refuse_links,
+)
 from windlass_runner.forges.git_program import GitProgram, checked_address, checked_ref, checked_sha
 
-_LINK_MODES: Final = {"120000": "a link", "160000": "a submodule"}
 _MARKS: Final = "windlass-fetched"
 _LISTING_TIMEOUT_S: Final = 60.0
 """A listing has nothing to transfer: a server that hangs keeps nobody waiting behind it."""
@@ -42,34 +50,6 @@ _IDENTITY: Final = {
     for role in ("AUTHOR", "COMMITTER")
     for what, value in (("NAME", "Windlass"), ("EMAIL", "windlass@localhost"))
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Commit:
-    """A commit as git tells it. `time` is the committer's, in seconds since 1970."""
-
-    sha: str
-    parents: tuple[str, ...]
-    author_name: str
-    author_email: str
-    time: int
-    message: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TreeEntry:
-    """One entry of a tree object. `size_bytes` is 0 for what is not a file."""
-
-    path: str
-    mode: str
-    kind: Literal["blob", "tree", "commit"]
-    sha: str
-    size_bytes: int
-
-    @property
-    def link_kind(self) -> str | None:
-        """What sort of link it is ("a link", "a submodule"), or None for a file or folder."""
-        return _LINK_MODES.get(self.mode)
 
 
 class Git:
@@ -203,19 +183,10 @@ class Git:
 
     def commit(self, repository: Path, sha: str) -> Commit:
         """Author, parents and message of a commit."""
-        form = "--format=%H%x00%P%x00%an%x00%ae%x00%ct%x00%B"
         out = self._program.local(
-            ["log", "-1", "--no-show-signature", form, checked_sha(sha), "--"], inside=repository
+            ["log", "-1", "--no-show-signature", COMMIT_FORM, checked_sha(sha), "--"], inside=repository
         )
-        full, parents, name, email, time, message = out.decode("utf-8", "replace").split("\0", 5)
-        return Commit(
-            sha=full,
-            parents=tuple(parents.split()),
-            author_name=name,
-            author_email=email,
-            time=int(time),
-            message=message.rstrip("\n"),
-        )
+        return parse_commit(out)
 
     def changed_paths(self, repository: Path, before: str | None, after: str) -> tuple[str, ...]:
         """Paths that differ between two commits, both names of a renamed file included.
@@ -230,7 +201,7 @@ class Git:
         if old is None:
             return tuple(entry.path for entry in self.list_tree(repository, new, is_recursive=True))
         options = ["diff-tree", "-r", "-z", "--name-only", "--no-renames", "--no-ext-diff"]
-        return _paths(self._program.local([*options, checked_sha(old), new, "--"], inside=repository))
+        return parse_paths(self._program.local([*options, checked_sha(old), new, "--"], inside=repository))
 
     def merge_base(self, repository: Path, one: str, other: str) -> str | None:
         """The newest commit that both have behind them."""
@@ -244,7 +215,7 @@ class Git:
         options = ["ls-tree", "-z", "-l", "--full-tree", *(["-r"] if is_recursive else [])]
         out = self._program.local([*options, checked_sha(commit), "--", *paths], inside=repository)
         return tuple(
-            _entry(record) for record in out.decode("utf-8", "surrogateescape").split("\0") if record
+            parse_entry(record) for record in out.decode("utf-8", "surrogateescape").split("\0") if record
         )
 
     def read_blobs(self, repository: Path, shas: Sequence[str]) -> tuple[bytes, ...]:
@@ -253,7 +224,7 @@ class Git:
             return ()
         request = "".join(f"{checked_sha(sha)}\n" for sha in shas).encode()
         out = self._program.local(["cat-file", "--batch"], inside=repository, stdin=request)
-        return tuple(_batch(out, shas))
+        return tuple(parse_batch(out, shas))
 
     def read_folder(
         self,
@@ -275,9 +246,9 @@ class Git:
             above = self.list_tree(repository, commit, "/".join(parts[:depth]))
             if not above:
                 return {}
-            _refuse(above, limit_bytes=limit_bytes)
+            refuse_links(above, limit_bytes=limit_bytes)
         entries = [e for e in self.list_tree(repository, commit, folder + "/") if e.path.endswith(suffixes)]
-        _refuse(entries, limit_bytes=limit_bytes)
+        refuse_links(entries, limit_bytes=limit_bytes)
         files = [entry for entry in entries if entry.kind == "blob"]
         contents = self.read_blobs(repository, [entry.sha for entry in files])
         return {entry.path: content for entry, content in zip(files, contents, strict=True)}
@@ -285,7 +256,7 @@ class Git:
     def read_file(self, repository: Path, commit: str, path: str) -> bytes | None:
         """One file of a commit, or None where there is none. Raises AuthorError for a link."""
         entries = self.list_tree(repository, commit, path)
-        _refuse(entries, limit_bytes=64 * 1024 * 1024)
+        refuse_links(entries, limit_bytes=64 * 1024 * 1024)
         blobs = [entry.sha for entry in entries if entry.kind == "blob"]
         return self.read_blobs(repository, blobs[:1])[0] if blobs else None
 
@@ -332,7 +303,7 @@ class Git:
         A repository inside it is one entry that ends in `/` or is a folder.
         """
         arguments = ["ls-files", "--cached", "--others", "--exclude-standard", "--deduplicate", "-z"]
-        return _paths(self._program.work_tree(arguments, folder))
+        return parse_paths(self._program.work_tree(arguments, folder))
 
 
 def default_branches(refs: Mapping[str, str]) -> list[str]:
@@ -350,48 +321,3 @@ def _stands_at(ref: Path, sha: str) -> bool:
         return ref.read_text().strip() == sha
     except OSError:
         return False
-
-
-def _entry(record: str) -> TreeEntry:
-    head, _, path = record.partition("\t")
-    mode, kind, sha, size = head.split()
-    if kind not in ("blob", "tree", "commit"):
-        raise OperatorError(
-            f"git listed '{path}' as '{kind}'", remedy="is the repository damaged? run git fsck"
-        )
-    sort: Literal["blob", "tree", "commit"] = (
-        "blob" if kind == "blob" else "tree" if kind == "tree" else "commit"
-    )
-    return TreeEntry(path=path, mode=mode, kind=sort, sha=sha, size_bytes=int(size) if size != "-" else 0)
-
-
-def _refuse(entries: Sequence[TreeEntry], *, limit_bytes: int) -> None:
-    problems = []
-    for entry in entries:
-        if entry.link_kind:
-            message = f"'{entry.path}' is {entry.link_kind}, which is not followed"
-            remedy = "commit the file itself"
-        elif entry.size_bytes > limit_bytes:
-            message = f"the file has {entry.size_bytes:,} bytes, more than the {limit_bytes:,} that are read"
-            remedy = "make it smaller"
-        else:
-            continue
-        problems.append(Problem(path=entry.path, line=0, column=0, message=message, remedy=remedy))
-    if problems:
-        raise AuthorError(*problems)
-
-
-def _batch(out: bytes, shas: Sequence[str]) -> Iterator[bytes]:
-    position = 0
-    for sha in shas:
-        end = out.index(b"\n", position)
-        header = out[position:end].split()
-        if len(header) != 3:
-            raise OperatorError(f"the object {sha} is missing", remedy="is the mirror damaged? delete it")
-        size = int(header[2])
-        yield out[end + 1 : end + 1 + size]
-        position = end + 2 + size
-
-
-def _paths(out: bytes) -> tuple[str, ...]:
-    return tuple(os.fsdecode(path) for path in out.split(b"\0") if path)
