@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
+from windlass_runner.engines.base import ImageBuild, ImageNotBuilt
 from windlass_runner.run.dockerfiles import base_images
+from windlass_runner.run.images import Images
+from windlass_runner.testing import FakeEngine
 
 
 def test_what_a_dockerfile_begins_with_is_told() -> None:
@@ -25,3 +32,16 @@ def test_a_line_that_goes_on_is_one() -> None:
     assert base_images("FROM \\\n  # a remark\n  example.org/$NAME:${TAG} \\\n  AS x\n") == (
         "example.org/$NAME:${TAG}",
     )
+
+
+def test_what_may_not_be_pulled_may_not_come_in_by_a_build(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM ghcr.io/acme/base:1\nCOPY --from=evil.example.org/x /x /x\n")
+    build = ImageBuild(reference="r:1", what="action 'a'", context=tmp_path, dockerfile="Dockerfile")
+    engine = FakeEngine()
+    refusing = Images(engine, registries=("ghcr.io/acme",))
+    with pytest.raises(ImageNotBuilt, match=r"evil.example.org/x: the settings of this runner do not allow"):
+        refusing.build(build, on_line=lambda _: None)
+    assert engine.calls == ()
+    allowing = Images(engine, registries=("ghcr.io/acme", "evil.example.org"))
+    assert allowing.build(build, on_line=lambda _: None) == allowing.build(build, on_line=lambda _: None)
+    assert [call.method for call in engine.calls] == ["build_image"]
