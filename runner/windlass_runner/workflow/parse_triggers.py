@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from typing import Final, Literal
-from zoneinfo import ZoneInfo
 
 import yaml
 
 from windlass_registry.documents import Position, is_null, kind_of, merged_items
-from windlass_runner.workflow.cron import CronError, parse_cron
 from windlass_runner.workflow.model import (
     DispatchTrigger,
     InputSpec,
@@ -16,7 +14,6 @@ from windlass_runner.workflow.model import (
     PullRequestTrigger,
     PushTrigger,
     RefFilter,
-    ScheduleTrigger,
     Trigger,
     VersionTrigger,
     WebhookTrigger,
@@ -29,14 +26,13 @@ from windlass_runner.workflow.parse_filters import (
     read_patterns,
 )
 from windlass_runner.workflow.parse_inputs import read_inputs
+from windlass_runner.workflow.parse_schedule import read_schedule
 from windlass_runner.workflow.reading import WorkflowReader
 
 PULL_REQUEST_KEYS: Final = frozenset({"types", "branches", "branches-ignore", "paths", "paths-ignore"})
-SCHEDULE_KEYS: Final = frozenset({"cron", "timezone", "concurrency-policy", "starting-deadline"})
 WEBHOOK_KEYS: Final = frozenset({"name", "secret", "inputs"})
 VERSION_KEYS: Final = frozenset({"name", "tag"})
 WORKFLOW_RUN_KEYS: Final = frozenset({"workflows", "types", "conclusions", "branches", "branches-ignore"})
-POLICIES: Final = ("allow", "forbid", "replace")
 PULL_REQUEST_TYPES: Final = frozenset(
     [
         "assigned",
@@ -136,7 +132,7 @@ def read_triggers(
                 found.append(DispatchTrigger(at=at))
                 inputs = _read_dispatch(reader, value)
             case "schedule":
-                found.extend(_read_schedule(reader, value, at))
+                found.extend(read_schedule(reader, value, at))
             case "dataset" | "model":
                 found.extend(_read_versions(reader, name, value, at))
             case _:
@@ -203,63 +199,6 @@ def _read_pull_request(reader: WorkflowReader, node: yaml.Node | None, at: Posit
         types = tuple(word for word in words if word is not None)
     lists = {key.replace("-", "_"): read_patterns(reader, value, f"'{key}'") for key, value in fields.items()}
     return PullRequestTrigger(types=types, filter=RefFilter(**lists), at=at)
-
-
-def _read_schedule(reader: WorkflowReader, node: yaml.Node | None, at: Position) -> list[Trigger]:
-    if node is None or is_null(node):
-        reader.error(at, "'schedule' has no times", "write schedule: [{cron: '0 3 * * *'}]")
-        return []
-    items = [node] if isinstance(node, yaml.MappingNode) else reader.items(node, "'schedule'")
-    found = (_read_cron(reader, item) for item in items)
-    return [trigger for trigger in found if trigger is not None]
-
-
-def _read_cron(reader: WorkflowReader, node: yaml.Node) -> ScheduleTrigger | None:
-    if isinstance(node, yaml.ScalarNode):
-        reader.error(node, "an item of 'schedule' must be a mapping", f"write - cron: '{node.value}'")
-        return None
-    fields = reader.fields(node, "'schedule'", SCHEDULE_KEYS)
-    if "cron" not in fields:
-        reader.error(node, "'schedule' has no 'cron'", "write cron: '0 3 * * *'")
-        return None
-    cron = reader.text(fields["cron"], "'cron'") or ""
-    try:
-        parse_cron(cron)
-    except CronError as error:
-        reader.error(fields["cron"], str(error))
-    policy = (
-        reader.choice(fields["concurrency-policy"], "'concurrency-policy'", POLICIES)
-        if "concurrency-policy" in fields
-        else "allow"
-    )
-    return ScheduleTrigger(
-        cron=cron,
-        timezone=_read_timezone(reader, fields.get("timezone")),
-        concurrency_policy=_policy(policy),
-        starting_deadline_s=reader.duration(fields["starting-deadline"], "'starting-deadline'")
-        if "starting-deadline" in fields
-        else None,
-        at=Position.of(node),
-    )
-
-
-def _policy(word: str | None) -> Literal["allow", "forbid", "replace"]:
-    match word:
-        case "forbid" | "replace":
-            return word
-        case _:
-            return "allow"
-
-
-def _read_timezone(reader: WorkflowReader, node: yaml.Node | None) -> str:
-    name = reader.text(node, "'timezone'") if node is not None else None
-    if name is None or node is None:
-        return "UTC"
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        reader.error(node, f"unknown time zone '{name}'", "write one such as Europe/Berlin or UTC")
-    return name
 
 
 def _read_dispatch(reader: WorkflowReader, node: yaml.Node | None) -> dict[str, InputSpec]:
