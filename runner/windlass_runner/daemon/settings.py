@@ -23,6 +23,7 @@ from windlass_runner.daemon.registry_settings import RegistrySettings, read_regi
 from windlass_runner.daemon.repository_settings import RepositorySettings, read_repositories
 from windlass_runner.daemon.secret_sources import SecretSource, read_secret_source
 from windlass_runner.daemon.toml_reader import Places, Section, SettingsError, decode
+from windlass_runner.run.kept import DEFAULT_LIMIT_BYTES
 from windlass_runner.workflow.quantities import size_bytes
 
 DEFAULT_FILES: Final = ("windlass.toml", "/etc/windlass/windlass.toml")
@@ -55,6 +56,8 @@ class StorageSettings:
     keep_runs_days: int = KEEP_RUNS_DAYS
     keep_logs_days: int = 0
     keep_artifacts_days: int = 0
+    cache_bytes: int = DEFAULT_LIMIT_BYTES
+    """For each repository, what its jobs keep for later runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +196,10 @@ def _storage(section: Section, folder: Path, environ: Mapping[str, str]) -> Stor
     runs = section.whole("keep_runs_days", least=0)
     logs = section.whole("keep_logs_days", least=0)
     artifacts = section.whole("keep_artifacts_days", least=0)
+    cache = section.text("cache")
+    cache_bytes = DEFAULT_LIMIT_BYTES if cache is None else size_bytes(cache)
+    if cache_bytes is None:
+        section.error("cache", f"'{cache}' is not a size", "write it as 20GB")
     section.finish()
     where = _absolute(path, folder, environ) if path is not None else default_storage(environ)
     return StorageSettings(
@@ -202,6 +209,7 @@ def _storage(section: Section, folder: Path, environ: Mapping[str, str]) -> Stor
         keep_runs_days=KEEP_RUNS_DAYS if runs is None else runs,
         keep_logs_days=logs or 0,
         keep_artifacts_days=artifacts or 0,
+        cache_bytes=DEFAULT_LIMIT_BYTES if cache_bytes is None else cache_bytes,
     )
 
 

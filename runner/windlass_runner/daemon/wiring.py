@@ -327,6 +327,7 @@ def _host(
         clock=time.time,
         parallelism=first.parallelism or settings.runner.parallelism,
         name=first.name,
+        cache_bytes=settings.storage.cache_bytes,
     )
 
 

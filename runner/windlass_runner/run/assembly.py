@@ -28,6 +28,7 @@ from windlass_runner.plan.steps import is_like_githubs, leaves, stages_of
 from windlass_runner.run.frame import Frame
 from windlass_runner.run.images import Images
 from windlass_runner.run.job_environment import base_environment
+from windlass_runner.run.kept import DEFAULT_LIMIT_BYTES
 from windlass_runner.run.scratch import CACHE, CACHE_NEW, CONTROL, WORKSPACE, AttemptFolders
 from windlass_runner.run.step_texts import evaluate_env
 from windlass_runner.run.storage import Storage, slug
@@ -52,6 +53,7 @@ class Surroundings:
     clock: Callable[[], float]
     cpus: int
     memory_bytes: int
+    cache_bytes: int = DEFAULT_LIMIT_BYTES
     remark: str = ""
     """What the owner of the job should know, at the head of its log."""
 

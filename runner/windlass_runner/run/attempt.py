@@ -231,7 +231,8 @@ class Attempt:
         scratches = around.storage.scratches
         try:
             around.engine.reclaim([added], image=assembled.frame.image)
-            refused = Kept(around.storage.cache(around.run.repository)).take_over(
+            cache = around.storage.cache(around.run.repository)
+            refused = Kept(cache, limit_bytes=around.cache_bytes).take_over(
                 added,
                 may_add=not around.plan.event.is_fork,
                 in_use=lambda: names_in_use(scratches.glob("*/*/*/control/cache")),

@@ -27,6 +27,7 @@ from windlass_runner.run.environments import Environments, no_environments
 from windlass_runner.run.gates import RunGates
 from windlass_runner.run.groups import Member, Turns
 from windlass_runner.run.images import Images
+from windlass_runner.run.kept import DEFAULT_LIMIT_BYTES
 from windlass_runner.run.slots import ENGINE_RETRY_S, Slots, group_key
 from windlass_runner.run.states import FINAL, State
 from windlass_runner.run.storage import Storage
@@ -49,6 +50,8 @@ class Host:
     clock: Callable[[], float]
     parallelism: int
     name: str = "local"
+    cache_bytes: int = DEFAULT_LIMIT_BYTES
+    """For each repository, what its jobs keep for later runs."""
     variables: Mapping[str, str] = field(default_factory=dict)
     environments: Environments = no_environments
     is_attended: bool = False
@@ -210,6 +213,7 @@ class Conductor:
             clock=host.clock,
             cpus=facts.cpus,
             memory_bytes=facts.memory_bytes,
+            cache_bytes=host.cache_bytes,
         )
         active = ActiveRun(
             host.ledger,

@@ -229,6 +229,8 @@ def test_a_path_by_way_of_another_folder_is_shown_without_the_way(tmp_path: Path
 def test_runs_are_kept_for_ninety_days_or_as_long_as_the_owner_wants(tmp_path: Path) -> None:
     storage = _load(tmp_path, "").storage
     assert (storage.keep_runs_days, storage.keep_logs_days, storage.keep_artifacts_days) == (90, 0, 0)
+    assert storage.cache_bytes == 20_000_000_000
+    assert _load(tmp_path, '[storage]\ncache = "5GB"\n').storage.cache_bytes == 5_000_000_000
     storage = _load(tmp_path, "[storage]\nkeep_runs_days = 0\nkeep_logs_days = 30\n").storage
     assert (storage.keep_runs_days, storage.keep_logs_days) == (0, 30)
     with pytest.raises(SettingsError, match="keep_artifacts_days' must be at least 0"):
