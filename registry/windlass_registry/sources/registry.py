@@ -147,7 +147,7 @@ class RegistrySource:
 
     def _download(self, facts: ReleaseFacts) -> bytes:
         """The signed bytes; one more than the signed number of them ends it at once."""
-        from windlass_registry.trust.explaining import TrustError
+        from windlass_registry.trust.explaining import ReplacedArchive, TrustError
         from windlass_registry.trust.transport import MissingFile
 
         shown = f"{facts.name} {facts.version}"
@@ -168,7 +168,7 @@ class RegistrySource:
                 remedy="copy it again, or read the registry itself",
             ) from error
         if size != facts.size_bytes or f"sha256:{digest.hexdigest()}" != facts.digest:
-            raise TrustError(
+            raise ReplacedArchive(
                 f"the archive of {shown} at {transport.address} is not the one that was signed: it was "
                 "replaced",
                 kind="tampered",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tuf.api import exceptions
 
 from windlass_registry.errors import OperatorError
+from windlass_registry.index import WrongPackage
 
 
 class TrustError(OperatorError):
@@ -13,6 +14,10 @@ class TrustError(OperatorError):
     def __init__(self, message: str, *, kind: str, remedy: str) -> None:
         super().__init__(message, remedy=remedy)
         self.kind = kind
+
+
+class ReplacedArchive(TrustError, WrongPackage):
+    """An archive is not the one that was signed. Whoever resolves tells it of that very action."""
 
 
 def explain(error: Exception, *, address: str) -> TrustError:

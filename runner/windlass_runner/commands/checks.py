@@ -54,10 +54,17 @@ def all_checks(arguments: Namespace, invocation: Invocation) -> Iterator[Check]:
     yield check_ledger(storage, settings.storage.database)
     yield check_retention(storage, settings.storage)
     yield check_clock(storage)
+    yield _policy_check(settings)
     for host in settings.hosts:
         yield check_host(host, storage, invocation)
     yield check_gpus()
     yield from _network_checks(settings, invocation)
+
+
+def _policy_check(settings: Settings) -> Check:
+    from windlass_runner.commands.policy_check import check_policy
+
+    return check_policy(settings.policy)
 
 
 def _network_checks(settings: Settings, invocation: Invocation) -> Iterator[Check]:

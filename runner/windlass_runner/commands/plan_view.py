@@ -84,17 +84,23 @@ def _head(plan: Plan, paint: Paint) -> Iterator[str]:
         yield _row("note", paint(note, "yellow"), paint, indent=2)
 
 
+def _image(plan: Plan, name: str) -> str:
+    """An image, and what the lock pins it to."""
+    pinned = plan.images.get(name, "").rpartition("sha256:")[2][:12]
+    return f"{name} → sha256:{pinned}…" if pinned else name
+
+
 def _job(plan: Plan, spec: JobSpec, legs: list[PlannedJob], paint: Paint) -> Iterator[str]:
     needs = paint(f"  needs {', '.join(spec.needs)}", "dim") if spec.needs else ""
     title = spec.id if spec.name == spec.id else f"{spec.id}  “{spec.name}”"
     yield f"  {paint('○', 'cyan')} {paint(title, 'bold')}{needs}"
     rows = [
         ("if", spec.condition or ""),
-        ("image", " · ".join(images_of(spec, {"inputs": plan.inputs}))),
+        ("image", " · ".join(_image(plan, each) for each in images_of(spec, {"inputs": plan.inputs}))),
         *_step_rows(spec.steps),
-        ("with", _pairs(_with(spec.steps))),
+        ("with", _pairs(_with(spec))),
         *_matrix_rows(spec, legs),
-        *_mount_rows(spec),
+        *(_mount_rows(spec) if spec.approval is None else ()),
         ("gpus", _gpus(spec.resources)),
         ("resources", _resources(spec.resources)),
         ("env", _pairs(spec.env)),
@@ -114,11 +120,14 @@ def _step_rows(steps: Iterable[PlannedStep]) -> Iterator[tuple[str, str]]:
         yield ("steps" if number == 0 else "", _step(step))
 
 
-def _with(steps: tuple[PlannedStep, ...]) -> Mapping[str, Any]:
+def _with(spec: JobSpec) -> Mapping[str, Any]:
     """What a job hands to the one action that it is."""
-    if len(steps) != 1 or isinstance(steps[0], RunStep):
-        return {}
-    return {name: value for name, value in steps[0].inputs.items() if value not in ("", None, [])}
+    inputs: Mapping[str, Any] = {}
+    if spec.approval is not None:
+        inputs = spec.approval.inputs
+    elif len(spec.steps) == 1 and not isinstance(spec.steps[0], RunStep):
+        inputs = spec.steps[0].inputs
+    return {name: value for name, value in inputs.items() if value not in ("", None, [])}
 
 
 def _step(step: PlannedStep) -> str:

@@ -1,0 +1,33 @@
+"""What the settings let run, in a line for `windlass doctor`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from windlass_registry.policy import Policy
+from windlass_runner.commands.checks import Check
+
+
+def check_policy(policy: Policy) -> Check:
+    """Every rule that keeps something out."""
+    rules = list(_rules(policy))
+    return Check(name="policy", state="ok", text="; ".join(rules) or "everything may run")
+
+
+def _rules(policy: Policy) -> Iterator[str]:
+    if policy.namespaces is not None:
+        yield f"actions of {_listed(policy.namespaces)}"
+    if policy.require_signatures:
+        yield "signed actions only"
+    if policy.require_lock:
+        yield "locked actions only"
+    if policy.yanked == "refuse":
+        yield "nothing yanked"
+    if policy.git_sources is not None:
+        yield f"git sources below {_listed(policy.git_sources)}" if policy.git_sources else "no git sources"
+    if policy.image_registries is not None:
+        yield f"images of {_listed(policy.image_registries)}"
+
+
+def _listed(names: frozenset[str] | tuple[str, ...]) -> str:
+    return ", ".join(sorted(names)) or "nobody"
