@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 from windlass_runner.run.ending import Ending
@@ -28,7 +28,8 @@ def kept_ending(folders: AttemptFolders) -> Ending | None:
         found = json.loads(_place(folders).read_bytes())
     except (OSError, ValueError):
         return None
-    return Ending(**{**found, "annotations": tuple(found["annotations"])})
+    known = {field.name: found[field.name] for field in fields(Ending) if field.name in found}
+    return Ending(**{**known, "annotations": tuple(known.get("annotations", ()))})
 
 
 def _place(folders: AttemptFolders) -> Path:

@@ -73,6 +73,12 @@ def test_a_started_run_is_followed_to_its_end_and_run_again(served: Any) -> None
     assert [run["number"] for run in listed] == [2, 1]
     assert listed[0]["rerun_of"] == listed[1]["id"]
 
+    newest = served.root / "store" / "runs" / listed[0]["id"]
+    newest.rename(newest.with_name(f"{newest.name}.leaving"))  # somebody removes it just now
+    refused = served.windlass("rerun", "latest")
+    assert (refused.code, "is being removed" in refused.err) == (3, True)
+    assert len(served.windlass("runs", "--json").out.splitlines()) == 2
+
 
 def test_a_running_run_is_cancelled(served: Any) -> None:
     begun = served.windlass("start", "slow", "--json")
