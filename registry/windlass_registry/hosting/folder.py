@@ -18,8 +18,8 @@ from windlass_registry.hosting.files import locked, sweep, write_whole
 from windlass_registry.hosting.search_index import SearchIndex
 from windlass_registry.layout import INDEX, TIMESTAMP, archive_path, metadata_path, statement_path
 from windlass_registry.publication import Publication
-from windlass_registry.trust.checking import Checked, Checking
-from windlass_registry.trust.hosted import ONLINE_KEY, HostedRoles, Newest, first_newest
+from windlass_registry.trust.checking import Checked, Checking, check_root
+from windlass_registry.trust.hosted import HostedRoles, Newest, first_newest
 from windlass_registry.trust.keys import KeyRing
 from windlass_registry.trust.roles import Lifetimes
 
@@ -55,8 +55,9 @@ class RegistryFolder:
 
     def is_ours(self) -> bool:
         """Whether this process may sign what is newest."""
-        path = self.keys.private_path(ONLINE_KEY)
-        return path.is_file() and os.access(path, os.R_OK) and os.access(self.folder, os.W_OK)
+        return any(os.access(path, os.R_OK) for path in self.keys.folder.glob("*.key")) and os.access(
+            self.folder, os.W_OK
+        )
 
     def begin(self, *, root: bytes, targets: bytes) -> None:
         """Put the first state there. The online key must be in `keys` already.
@@ -70,7 +71,7 @@ class RegistryFolder:
             now = self._clock()
             self._write(metadata_path("root", 1), root)
             self._write(metadata_path("targets", 1), targets)
-            self._commit(first_newest(keys=self.keys, now=now, lifetimes=self._lifetimes))
+            self._commit(first_newest(root=root, keys=self.keys, now=now, lifetimes=self._lifetimes))
             self._write_index(HostedRoles(self.read), ())
 
     def read(self, path: str) -> bytes | None:
@@ -105,6 +106,26 @@ class RegistryFolder:
             versions = {**state.versions, **{name: version for name, (version, _) in checked.roles.items()}}
             self._commit_next(state, versions)
             self._write_index(HostedRoles(self.read), checked.namespaces, before=index)
+
+    def change_root(self, root: bytes, *, targets: bytes | None) -> None:
+        """Put the next root there, and `targets` where another key signs it from now on.
+
+        Killed in between, the registry is believed again after `refresh`, or the same change once more.
+
+        Raises:
+            Refused: they are not signed by those who may, or not the next ones.
+            OperatorError: the folder cannot be written to.
+        """
+        with self._changing():
+            state = self.roles()
+            changed = check_root(state, root, targets)
+            versions = state.versions
+            if targets is not None:
+                versions["targets"] += 1
+                self._write(metadata_path("targets", versions["targets"]), targets)
+            self._write(metadata_path("root", changed.version), root)
+            self._commit_next(self.roles(), versions)
+            self._write_index(HostedRoles(self.read), ())
 
     def refresh(self, *, is_forced: bool = False) -> bool:
         """Sign anew what is newest, where it is due; whether it was.

@@ -204,6 +204,38 @@ class Checking:
             ) from error
 
 
+def check_root(state: HostedRoles, content: bytes, targets: bytes | None) -> Root:
+    """The next root of a registry, and the `targets` that goes with it, checked against the one before.
+
+    Raises:
+        Refused: it is not the next, or not signed by enough keys of both; or `targets` does not fit.
+    """
+    try:
+        new = parse_role(content, Root)
+        state.root.verify_delegate("root", new.signed_bytes, new.signatures)
+        new.signed.verify_delegate("root", new.signed_bytes, new.signatures)
+    except RoleError as error:
+        raise Refused(f"the root: {error}", why="form") from error
+    except UnsignedMetadataError as error:
+        raise Refused(
+            f"the root is not signed by the one before and by itself ({error})", why="signature"
+        ) from error
+    if new.signed.version != state.root.version + 1:
+        raise Refused(f"the root is at version {state.root.version} here", why="outdated", remedy=_AGAIN)
+    try:
+        if targets is not None:
+            signed = parse_role(targets, Targets)
+            new.signed.verify_delegate("targets", signed.signed_bytes, signed.signatures)
+        keys = set(new.signed.get_delegated_role("targets").keyids)
+        if targets is None and keys != set(state.root.get_delegated_role("targets").keyids):
+            raise Refused("another key of 'targets' has to sign it in the same step", why="signature")
+    except (RoleError, UnsignedMetadataError) as error:
+        raise Refused(
+            f"'targets' is not signed by the key that the root names ({error})", why="signature"
+        ) from error
+    return new.signed
+
+
 def _check_delegation(delegator: Targets, role: str, namespace: str) -> None:
     """A namespace is one delegation of its own paths: nobody can slip in another's."""
     found = delegator.get_delegated_role(role)

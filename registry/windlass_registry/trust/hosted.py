@@ -37,9 +37,12 @@ class HostedRoles:
     def __init__(self, read: Read) -> None:
         self._read = read
         self._targets: dict[str, Targets] = {}
-        self.timestamp = self._load(TIMESTAMP, Timestamp)
+        newest = self._load_signed(TIMESTAMP, Timestamp)
+        self.timestamp = newest.signed
         self.snapshot = self._load(metadata_path("snapshot", self.timestamp.snapshot_meta.version), Snapshot)
         self.root = self._newest_root()
+        self.is_signed_by_root = _is_signed(self.root, newest)
+        """Whether the timestamp is signed by the key that the root names: not so after a change of it."""
 
     @property
     def versions(self) -> dict[str, int]:
@@ -67,9 +70,10 @@ class HostedRoles:
         return tuple(name for name in roles.role_names(self.targets) if f"{name}.json" in self.snapshot.meta)
 
     def is_due(self, now: datetime, *, lifetimes: roles.Lifetimes) -> bool:
-        """Whether the timestamp or the snapshot has lived half of its life."""
+        """Whether the timestamp or the snapshot has lived half of its life, or has another key now."""
         return (
-            self.timestamp.expires - now < lifetimes.timestamp / 2
+            not self.is_signed_by_root
+            or self.timestamp.expires - now < lifetimes.timestamp / 2
             or self.snapshot.expires - now < lifetimes.snapshot / 2
         )
 
@@ -80,35 +84,41 @@ class HostedRoles:
         snapshot = roles.make_snapshot(
             versions, version=self.snapshot.version + 1, expires=now + lifetimes.snapshot
         )
-        return _sign_newest(snapshot, self.timestamp.version + 1, keys=keys, now=now, lifetimes=lifetimes)
+        return _sign_newest(
+            snapshot, self.timestamp.version + 1, root=self.root, keys=keys, now=now, lifetimes=lifetimes
+        )
 
     def _newest_root(self) -> Root:
         found: Root | None = None
         while (content := self._read(metadata_path("root", found.version + 1 if found else 1))) is not None:
-            found = self._parse(content, "root", Root)
+            found = self._parse(content, "root", Root).signed
         if found is None:
             raise OperatorError("the registry has lost its root", remedy="restore it from a backup")
         return found
 
     def _load(self, path: str, kind: type[Role]) -> Role:
+        return self._load_signed(path, kind).signed
+
+    def _load_signed(self, path: str, kind: type[Role]) -> Metadata[Role]:
         content = self._read(path)
         if content is None:
             raise OperatorError(f"the registry lacks its file {path}", remedy="restore it from a backup")
         return self._parse(content, path, kind)
 
-    def _parse(self, content: bytes, shown: str, kind: type[Role]) -> Role:
+    def _parse(self, content: bytes, shown: str, kind: type[Role]) -> Metadata[Role]:
         try:
-            return parse_role(content, kind).signed
+            return parse_role(content, kind)
         except RoleError as error:
             raise OperatorError(
                 f"the registry's file {shown} is damaged: {error}", remedy="restore it from a backup"
             ) from error
 
 
-def first_newest(*, keys: KeyRing, now: datetime, lifetimes: roles.Lifetimes) -> Newest:
+def first_newest(*, root: bytes, keys: KeyRing, now: datetime, lifetimes: roles.Lifetimes) -> Newest:
     """Snapshot and timestamp of a registry that has nothing but `targets`."""
     snapshot = roles.make_snapshot({"targets": 1}, version=1, expires=now + lifetimes.snapshot)
-    return _sign_newest(snapshot, 1, keys=keys, now=now, lifetimes=lifetimes)
+    first = parse_role(root, Root).signed
+    return _sign_newest(snapshot, 1, root=first, keys=keys, now=now, lifetimes=lifetimes)
 
 
 class RoleError(ValueError):
@@ -130,10 +140,30 @@ def parse_role(content: bytes, kind: type[Role]) -> Metadata[Role]:
     return found
 
 
+def _is_signed(root: Root, newest: Metadata[Timestamp]) -> bool:
+    try:
+        root.verify_delegate("timestamp", newest.signed_bytes, newest.signatures)
+    except RepositoryError:
+        return False
+    return True
+
+
 def _sign_newest(
-    snapshot: Snapshot, timestamp_version: int, *, keys: KeyRing, now: datetime, lifetimes: roles.Lifetimes
+    snapshot: Snapshot,
+    timestamp_version: int,
+    *,
+    root: Root,
+    keys: KeyRing,
+    now: datetime,
+    lifetimes: roles.Lifetimes,
 ) -> Newest:
-    signer = keys.signer(ONLINE_KEY)
+    names = keys.find(root.get_delegated_role("timestamp").keyids)
+    if not names:
+        raise OperatorError(
+            f"the key that signs what is newest is not in {keys.folder}",
+            remedy="bring it back, or change it: windlass registry rekey --online",
+        )
+    signer = keys.signer(names[0])
     timestamp = roles.make_timestamp(
         snapshot.version, version=timestamp_version, expires=now + lifetimes.timestamp
     )

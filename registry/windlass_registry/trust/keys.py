@@ -128,6 +128,13 @@ class KeyRing:
             raise OperatorError(f"cannot write the key '{name}' into {self.folder}: {error}") from error
         return signer
 
+    def create_next(self, name: str, *, passphrase: bytes | None = None) -> CryptoSigner:
+        """As `create`, under the first free of `NAME-2`, `NAME-3`, …: for what follows the key `name`."""
+        number = 2
+        while self.public_path(f"{name}-{number}").exists() or self.has_private(f"{name}-{number}"):
+            number += 1
+        return self.create(f"{name}-{number}", passphrase=passphrase)
+
     def public(self) -> tuple[PublicKey, ...]:
         """The public half of every key here, by name."""
         return tuple(load_public_key(path) for path in sorted(self.folder.glob("*.pub")))

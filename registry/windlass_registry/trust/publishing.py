@@ -144,13 +144,49 @@ def first_roles(
     return roles.sign(made, [root]), roles.sign(empty, [targets])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewKeys:
+    """What replaces the keys of a registry's own roles; None: as before."""
+
+    root: Signer | None = None
+    targets: Signer | None = None
+    online: Key | None = None
+
+
 def next_root(
-    current: Root, made: Root, signers: Sequence[Signer], *, now: datetime, lifetimes: Lifetimes | None = None
-) -> bytes:
-    """The root after `current`, to be signed by enough keys of both."""
-    made.version = current.version + 1
-    made.expires = now + (lifetimes or Lifetimes()).root
-    return roles.sign(made, signers)
+    current: Root,
+    targets: Targets,
+    new: NewKeys,
+    *,
+    signer: Signer,
+    now: datetime,
+    lifetimes: Lifetimes | None = None,
+) -> tuple[bytes, bytes | None]:
+    """The root after `current`, signed with `signer` (a key of `current`'s) and the new root key; and
+    `targets` with its new key, where it has one."""
+    lives = lifetimes or Lifetimes()
+    made = Root.from_dict(current.to_dict())
+    made.version += 1
+    made.expires = now + lives.root
+    replaced = {
+        "root": new.root.public_key if new.root is not None else None,
+        "targets": new.targets.public_key if new.targets is not None else None,
+        "snapshot": new.online,
+        "timestamp": new.online,
+    }
+    for role, key in replaced.items():
+        if key is not None:
+            for keyid in list(made.get_delegated_role(role).keyids):
+                made.revoke_key(keyid, role)
+            made.add_key(key, role)
+    signers = [signer] if new.root is None else [signer, new.root]
+    content = roles.sign(made, signers)
+    if new.targets is None:
+        return content, None
+    again = Targets.from_dict(targets.to_dict())
+    again.version += 1
+    again.expires = now + lives.targets
+    return content, roles.sign(again, [new.targets])
 
 
 def _enough(signers: Sequence[Signer], allowed: Mapping[str, Key], threshold: int, what: str) -> None:

@@ -50,7 +50,7 @@ def read_bounded(transport: Transport, path: str, *, at_most: int) -> bytes:
 
 
 def open_transport(address: str) -> Transport:
-    """What reads `https://…`, `http://…`, `file://…` or a folder.
+    """What reads `https://…`, `http://…`, `oci://…`, `file://…` or a folder.
 
     Raises:
         OperatorError: it is neither.
@@ -58,6 +58,10 @@ def open_transport(address: str) -> Transport:
     scheme = urlsplit(address).scheme if "://" in address else ""
     if scheme in ("http", "https"):
         return HttpTransport(address)
+    if scheme in ("oci", "oci+http"):
+        from windlass_registry.sources.oci import OciRepository, OciTransport
+
+        return OciTransport(OciRepository(address))
     if scheme == "file":
         return FolderTransport(Path(address.removeprefix("file://")))
     if scheme:

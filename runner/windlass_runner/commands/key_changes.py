@@ -153,11 +153,8 @@ def _new_key(namespace: str, name: str | None, ring: KeyRing, passphrase: bytes 
         if name not in here:
             raise OperatorError(f"no key '{name}' is here", remedy="'windlass keys list' shows which are")
         return here[name]
-    number = 2
-    while f"{namespace}{RELEASE}-{number}" in here:
-        number += 1
-    made = f"{namespace}{RELEASE}-{number}"
-    return PublicKey(name=made, key=ring.create(made, passphrase=passphrase).public_key)
+    key = ring.create_next(f"{namespace}{RELEASE}", passphrase=passphrase).public_key
+    return next(each for each in ring.public() if each.key.keyid == key.keyid)
 
 
 def _key_to_replace(signed: SignedNamespace, wanted: str | None, ring: KeyRing) -> str:

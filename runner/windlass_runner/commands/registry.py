@@ -23,10 +23,12 @@ _ACTIONS: Final = {
     "add": "believe a registry from now on",
     "list": "the registries that are believed here",
     "remove": "forget one",
+    "rekey": "change the registry's own keys, with the root's",
     "refresh": "sign anew what is newest, before it runs out",
     "serve": "let others read it and publish to it, over HTTP",
     "token": "who may publish to a served registry",
     "mirror": "copy it into a folder, to serve or to carry away",
+    "push": "copy it into an OCI registry, beside container images",
     "login": "keep the token that a registry's owner gave you",
 }
 
@@ -43,13 +45,23 @@ def configure(parser: ArgumentParser) -> None:
         "folder", nargs="?", metavar="DIR", help="the registry's (the only one known)"
     )
     made["refresh"].add_argument("--force", action="store_true", help="also where it is not due")
+    _configure_rekey(made["rekey"])
     _configure_serve(made["serve"])
     _configure_token(made["token"])
     _configure_mirror(made["mirror"])
+    _configure_push(made["push"])
     made["login"].add_argument("name", nargs="?", metavar="NAME", help="which registry (the only one)")
     made["login"].add_argument("--token-file", metavar="FILE", help="where the token is (asks for it)")
     for each in made.values():
         add_json(each)
+
+
+def _configure_rekey(parser: ArgumentParser) -> None:
+    parser.add_argument("--registry", metavar="NAME", help="which registry (the only one)")
+    parser.add_argument("--online", action="store_true", help="the key that signs what is newest")
+    parser.add_argument("--targets", action="store_true", help="the key that grants namespaces")
+    parser.add_argument("--root", action="store_true", help="the root's key itself")
+    _add_passphrase(parser)
 
 
 def _configure_serve(parser: ArgumentParser) -> None:
@@ -60,8 +72,17 @@ def _configure_serve(parser: ArgumentParser) -> None:
 
 def _configure_mirror(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "target", metavar="DIR", help="where the copy lies; one that is there is brought up to date"
+        "target", metavar="DIR", help="the copy's folder; one that is there is brought up to date"
     )
+    _add_choice(parser)
+
+
+def _configure_push(parser: ArgumentParser) -> None:
+    parser.add_argument("target", metavar="oci://HOST/REPOSITORY", help="where; 'docker login' lets you in")
+    _add_choice(parser)
+
+
+def _add_choice(parser: ArgumentParser) -> None:
     parser.add_argument("--registry", metavar="NAME", help="which registry (the only one)")
     parser.add_argument(
         "--namespace",
@@ -139,6 +160,8 @@ def execute(arguments: Namespace, invocation: Invocation) -> int:
             return registry_keeping.begin(arguments, invocation)
         case "grant":
             return registry_keeping.grant(arguments, invocation)
+        case "rekey":
+            return registry_keeping.rekey(arguments, invocation)
         case "refresh":
             return registry_keeping.refresh(arguments, invocation)
         case "add":
@@ -154,6 +177,10 @@ def execute(arguments: Namespace, invocation: Invocation) -> int:
             from windlass_runner.commands.registry_mirror import make_mirror
 
             return make_mirror(arguments, invocation)
+        case "push":
+            from windlass_runner.commands.registry_push import push
+
+            return push(arguments, invocation)
         case "login":
             from windlass_runner.commands.registry_login import login
 

@@ -99,6 +99,36 @@ def grant(arguments: Namespace, invocation: Invocation) -> int:
     return 0
 
 
+def rekey(arguments: Namespace, invocation: Invocation) -> int:
+    """Change keys of the registry's own roles; readers follow by themselves."""
+    if not (arguments.online or arguments.targets or arguments.root):
+        raise OperatorError("no key is named", remedy="give --online, --targets or --root")
+    folder = _local(chosen_registry(arguments.registry, invocation))
+    state = folder.roles()
+    ring, passphrase = key_ring(invocation), read_passphrase(arguments, invocation)
+    names = ring.find(state.root.get_delegated_role("root").keyids)
+    if not names:
+        raise OperatorError("the root's key is not here", remedy="bring NAME.root.key back from its safe")
+    stem = names[0].partition(".")[0]
+    new = publishing.NewKeys(
+        root=ring.create_next(f"{stem}.root", passphrase=passphrase) if arguments.root else None,
+        targets=ring.create_next(f"{stem}.targets", passphrase=passphrase) if arguments.targets else None,
+        online=folder.keys.create_next(ONLINE_KEY).public_key if arguments.online else None,
+    )
+    signer = ring.signer(names[0], passphrase=passphrase)
+    root, targets = publishing.next_root(state.root, state.targets, new, signer=signer, now=utc_now())
+    folder.change_root(root, targets=targets)
+    changed = [role for role in ("online", "targets", "root") if getattr(arguments, role)]
+    if arguments.json:
+        invocation.print_json({"changed": changed, "root": state.root.version + 1})
+        return 0
+    invocation.print(f"changed: {', '.join(changed)}; the root is at version {state.root.version + 1} now")
+    invocation.say(
+        "readers follow by themselves; delete the former keys, and put the new ones where those were"
+    )
+    return 0
+
+
 def refresh(arguments: Namespace, invocation: Invocation) -> int:
     """Sign anew what is newest, where it is due."""
     if arguments.folder is not None:

@@ -10,13 +10,12 @@ from pathlib import Path
 import pytest
 
 from registry_world import World, begin
-from windlass_registry.errors import OperatorError
+from windlass_registry.errors import OperatorError, WindlassError
 from windlass_registry.layout import archive_path, metadata_path, statement_path
 from windlass_registry.publication import Publication, Refused
 from windlass_registry.trust import publishing, roles
 from windlass_registry.trust.client import pin_root
 from windlass_registry.trust.explaining import TrustError
-from windlass_registry.trust.hosted import HostedRoles
 from windlass_registry.trust.keys import CryptoSigner
 from windlass_registry.trust.transport import open_transport
 from windlass_registry.versions import Version
@@ -109,8 +108,10 @@ def test_an_archive_that_was_replaced_is_refused_and_not_kept(world: World) -> N
     for other in (b"x" * facts.size_bytes, b"short", path.read_bytes() + b"more"):
         path.write_bytes(other)
         (release,) = world.source().releases("acme/train")
-        with pytest.raises(TrustError, match="replaced") as caught:
+        with pytest.raises(WindlassError, match="replaced"):
             release.load()
+        with pytest.raises(TrustError) as caught:
+            world.source().fetch(facts)
         assert caught.value.kind == "tampered"
     assert not (world.folder / "reader" / "store").exists()
 
@@ -121,7 +122,7 @@ def test_an_archive_without_an_end_is_cut_off_at_the_signed_length(world: World)
     path.unlink()
     path.symlink_to("/dev/zero")
     (release,) = world.source().releases("acme/train")
-    with pytest.raises(TrustError, match="replaced"):
+    with pytest.raises(WindlassError, match="replaced"):
         release.load()
 
 
@@ -272,23 +273,67 @@ def test_another_registry_under_the_same_address_is_not_believed(world: World, t
     assert refused(world).kind == "signature"
 
 
-def test_the_root_can_change_and_readers_follow(world: World) -> None:
-    world.publish()
-    assert world.source().releases("acme/train")
+def change_keys(world: World, new: publishing.NewKeys, *, signer: str = "registry.root") -> None:
+    """As `windlass registry rekey` does."""
     folder = world.registry
     state = folder.roles()
-    new = world.keys.create("registry-new.root")
-    made = roles.make_root(
-        root=[new.public_key],
-        targets=[world.keys.signer("registry.targets").public_key],
-        online=folder.keys.signer("online").public_key,
-        version=1,
-        expires=world.now,
+    root, targets = publishing.next_root(
+        state.root, state.targets, new, signer=world.keys.signer(signer), now=world.now
     )
-    content = publishing.next_root(state.root, made, [world.keys.signer("registry.root"), new], now=world.now)
-    (folder.folder / metadata_path("root", 2)).write_bytes(content)
-    assert HostedRoles(folder.read).root.version == 2
+    folder.change_root(root, targets=targets)
+
+
+def test_all_keys_of_the_registry_can_change_and_readers_follow(world: World) -> None:
+    world.publish()
     assert world.source().releases("acme/train")
+    thief = world.registry.keys.signer("online")
+    new = publishing.NewKeys(
+        root=world.keys.create("new.root"),
+        targets=world.keys.create("new.targets"),
+        online=world.registry.keys.create("online-2").public_key,
+    )
+    change_keys(world, new)
+    assert world.registry.roles().root.version == 2
+    assert thief.public_key.keyid not in world.registry.roles().root.keys
+    world.publish(version="1.1.0")
+    for reader in ("reader", "newcomer"):
+        assert len(world.source(reader).releases("acme/train")) == 2
+    with pytest.raises(Refused):
+        world.grant("other")  # with the former key
+    change_keys(world, publishing.NewKeys(root=world.keys.create("newer.root")), signer="new.root")
+    assert len(world.source().releases("acme/train")) == 2
+
+
+def test_a_change_of_keys_takes_the_roots_own_key(world: World) -> None:
+    world.publish()
+    with pytest.raises(Refused) as caught:
+        change_keys(
+            world, publishing.NewKeys(root=world.keys.create("thief.root")), signer="registry.targets"
+        )
+    assert caught.value.why == "signature"
+
+
+def test_online_keys_that_were_replaced_sign_nothing_any_more(world: World) -> None:
+    world.publish()
+    assert world.source().releases("acme/train")
+    before = world.registry.roles()
+    change_keys(world, publishing.NewKeys(online=world.registry.keys.create("online-2").public_key))
+    stolen = before.sign_newest(
+        before.versions, keys=world.registry.keys, now=world.now, lifetimes=roles.Lifetimes()
+    )
+    mirror = world.copy("mirror")
+    (mirror / "metadata/timestamp.json").write_bytes(stolen.timestamp)
+    assert refused(world, address=mirror).kind == "signature"
+
+
+def test_a_change_of_the_online_key_that_was_killed_is_mended_by_a_refresh(world: World) -> None:
+    world.publish()
+    folder = world.registry
+    timestamp = (folder.folder / "metadata/timestamp.json").read_bytes()
+    change_keys(world, publishing.NewKeys(online=folder.keys.create("online-2").public_key))
+    (folder.folder / "metadata/timestamp.json").write_bytes(timestamp)
+    assert refused(world, address=world.copy("as-it-was-left")).kind == "signature"
+    assert folder.refresh()
     assert world.source("newcomer").releases("acme/train")
 
 
