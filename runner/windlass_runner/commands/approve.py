@@ -33,19 +33,16 @@ def configure(parser: ArgumentParser) -> None:
 
 def execute(arguments: Namespace, invocation: Invocation) -> int:
     """Answer, through the daemon where there is one."""
-    from windlass_registry.errors import OperatorError
     from windlass_runner.commands.asking import ask
     from windlass_runner.commands.chosen_run import find_run
     from windlass_runner.commands.context import find_place, open_ledger
-    from windlass_runner.commands.planning import actor
+    from windlass_runner.commands.planning import login
     from windlass_runner.ledger.gate_records import Answer
     from windlass_runner.run.answers import record_answer
 
-    login = actor(invocation.environment)
-    who = arguments.actor or login
-    if not who:
-        raise OperatorError("nobody is named who answers", remedy="give --as NAME")
-    via = "command line" + (f" of {login}" if login and login != who else "")
+    here = login(invocation.environment)
+    who = arguments.actor or here
+    via = "command line" + (f" of {here}" if here != who else "")
     place = find_place(arguments, invocation)
     with open_ledger(place) as ledger:
         run = find_run(ledger, arguments.run)

@@ -15,7 +15,7 @@ from windlass_runner.commands.following import Display
 from windlass_runner.commands.invocation import Invocation, is_terminal
 from windlass_runner.commands.paint import tame
 from windlass_runner.commands.plain_progress import PlainProgress
-from windlass_runner.commands.planning import actor
+from windlass_runner.commands.planning import login
 from windlass_runner.commands.run_view import JobView, RunView
 from windlass_runner.ledger.gate_records import Answer
 from windlass_runner.ledger.ledger import Ledger
@@ -31,7 +31,7 @@ class Doorkeeper:
     def __init__(self, arguments: Namespace, invocation: Invocation, ledger: Ledger, stdin: TextIO) -> None:
         self._says_yes: bool = getattr(arguments, "yes", False)
         self._approved: frozenset[str] = frozenset(getattr(arguments, "approve", ()))
-        self._who = actor(invocation.environment) or "somebody"
+        self._who = login(invocation.environment)
         self._invocation = invocation
         self._ledger = ledger
         self._stdin = stdin

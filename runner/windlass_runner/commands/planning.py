@@ -68,6 +68,17 @@ def actor(environment: Mapping[str, str]) -> str:
     return environment.get("USER") or environment.get("LOGNAME") or ""
 
 
+def login(environment: Mapping[str, str]) -> str:
+    """The same; where the environment does not say, as the system knows whoever calls."""
+    import os
+    import pwd
+
+    try:
+        return actor(environment) or pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container, in which nobody has a name
+        return f"user {os.getuid()}"
+
+
 def make_plan(
     parsed: ParsedWorkflow,
     event: Event,

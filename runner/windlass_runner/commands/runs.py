@@ -71,4 +71,6 @@ def _table(runs: list[RunRecord], invocation: Invocation) -> list[str]:
         age = paint(f"{duration(now - run.created_at)} ago", "dim")
         place = paint(f"{run.sha[:8]} {branch}".strip(), "dim")
         lines.append(f"{run.id}  {paint.mark(run.state)} {state} {name:<{width}}  {took:>7}  {place}  {age}")
+        if run.state == "waiting":
+            lines.append(f"{'':<{len(run.id)}}    {clip(tame(run.reason), 160)}")
     return lines

@@ -52,7 +52,7 @@ def may_answer(gate: Gate, actor: str) -> bool:
 
 def wish(gate: Gate) -> str:
     """For what and for whom it waits: `2 approvals of production by ada or bob (1 given, by ada)`."""
-    count = f"{gate.approvals} approvals" if gate.approvals > 1 else "the approval"
+    count = f"{gate.approvals} approvals" if gate.approvals > 1 else "approval"
     of = f" of {gate.environment}" if gate.environment else ""
     given = ", ".join(answer.actor for answer in gate.answers if answer.is_approval)
     told = f" ({len(gate.answers)} given, by {given})" if given else ""

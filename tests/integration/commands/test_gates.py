@@ -97,11 +97,11 @@ def read_until(terminal: int, text: str, *, timeout_s: float = 60) -> str:
 def test_the_terminal_is_asked_and_asked_again_where_the_answer_is_none(project: Any) -> None:
     gated(project)
     process, terminal = start(project)
-    assert "look waits for the approval by somebody who may write: Ship it?" in read_until(terminal, "[y/n]")
+    assert "look waits for approval by somebody who may write: Ship it?" in read_until(terminal, "[y/n]")
     os.write(terminal, b"perhaps\n")
     read_until(terminal, "[y/n]")
     os.write(terminal, b"y\n")
-    assert "b waits for the approval of production" in read_until(terminal, "[y/n]")
+    assert "b waits for approval of production" in read_until(terminal, "[y/n]")
     os.write(terminal, b"n\n")
     read_until(terminal, "rejected by ann")
     read_until(terminal, "\nrun ")

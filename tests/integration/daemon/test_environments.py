@@ -57,7 +57,7 @@ def test_a_deployment_waits_through_two_lives_until_the_right_one_approves(
     sha = repository.push_workflow(DEPLOY)
     note = repository.wait_for_state(sha, "waiting")
     (job,) = note["workflows"][0]["jobs"]
-    assert (job["state"], job["reason"]) == ("waiting", "waits for the approval of production by ada")
+    assert (job["state"], job["reason"]) == ("waiting", "waits for approval of production by ada")
     serving.kill()
     serving.start()
     assert serving.health()[1]["status"] == "ok"

@@ -62,7 +62,7 @@ def test_a_job_waits_at_its_gate_and_goes_on_when_it_is_approved(here: Runner) -
     run = here.ledger.runs.get(run_id)
     assert (run.state, run.reason) == (
         "waiting",
-        "deploy waits for the approval of production by somebody who may write",
+        "deploy waits for approval of production by somebody who may write",
     )
     assert [path.name for path in (here.storage.scratch(run_id) / "attempts").glob("*deploy*")] == []
     answer(here, run_id, said="go")
@@ -100,7 +100,7 @@ def test_nobody_answers_in_time(here: Runner) -> None:
     found = here.finished(here.begin(DEPLOY))
     assert found.jobs["deploy"].state == "timed_out"
     assert found.jobs["deploy"].reason == (
-        "nobody let it through within 0.2 s: the approval of production by ada or bob"
+        "nobody let it through within 0.2 s: approval of production by ada or bob"
     )
 
 

@@ -15,14 +15,14 @@ GATE = Gate(
     job_key="deploy", environment="production", approvers=("ada",), opened_at=1, not_before=1, ends_at=9
 )
 WAITS = JobReport(
-    key="deploy", name="Deploy", state="waiting", reason="waits for the approval of production", gate=GATE
+    key="deploy", name="Deploy", state="waiting", reason="waits for approval of production", gate=GATE
 )
 RUN = RunReport(
     workflow="ci",
     path=".windlass/workflows/ci.yaml",
     run="r1",
     state="waiting",
-    reason="deploy waits for the approval of production by ada",
+    reason="deploy waits for approval of production by ada",
     started=1.0,
     jobs=(JobReport(key="build", name="build", state="success"), WAITS),
 )
@@ -32,7 +32,7 @@ def test_a_check_of_a_run_that_waits_has_a_button_for_each_answer() -> None:
     (check,) = to_checks([(RUN, Evidence())], at=5.0)
     body = to_body(check)
     assert (body["status"], body["conclusion"]) == ("completed", "action_required")
-    assert body["output"]["title"] == "deploy waits for the approval of production by ada"
+    assert body["output"]["title"] == "deploy waits for approval of production by ada"
     mark = mark_of(["deploy"])
     assert [(one["label"], one["identifier"]) for one in body["actions"]] == [
         ("Approve production", f"approve_job:{mark}"),
