@@ -11,7 +11,15 @@ from sqlalchemy import Engine, create_engine, inspect
 from sqlalchemy.pool import NullPool
 
 from integration.ledger.conftest import Server
-from unit.ledger import test_boxes, test_events, test_refs, test_runs, test_tokens, test_transactions
+from unit.ledger import (
+    test_boxes,
+    test_events,
+    test_refs,
+    test_removal,
+    test_runs,
+    test_tokens,
+    test_transactions,
+)
 from unit.ledger.ledger_values import new_run
 from unit.ledger.test_sqlite import start_writer
 from windlass_registry.errors import OperatorError, UpstreamError
@@ -20,7 +28,15 @@ from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.records import RunUpdate
 from windlass_runner.ledger.versions import migrate
 
-for _module in (test_boxes, test_events, test_refs, test_runs, test_tokens, test_transactions):
+for _module in (
+    test_boxes,
+    test_events,
+    test_refs,
+    test_removal,
+    test_runs,
+    test_tokens,
+    test_transactions,
+):
     globals().update({name: case for name, case in vars(_module).items() if name.startswith("test_")})
 
 
