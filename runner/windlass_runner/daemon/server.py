@@ -143,7 +143,6 @@ def serving_http(
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        timeout_keep_alive=5,
         timeout_graceful_shutdown=_GRACE_S,
     )
     server = uvicorn.Server(config)
