@@ -49,7 +49,7 @@ class KnownRegistries:
             raise self._broken(str(error)) from error
         try:
             return tuple(self._entry(each) for each in json.loads(text)["registries"])
-        except (ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise self._broken(str(error)) from error
 
     def add(self, known: KnownRegistry) -> None:

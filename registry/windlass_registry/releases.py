@@ -173,8 +173,8 @@ class _Fields:
             raise self.error(f"'{unknown[0]}' is not known to this version of Windlass: upgrade it")
 
     def error(self, message: str) -> ReleaseError:
-        shown = self.path if self.path.isprintable() else ascii(self.path)
-        return ReleaseError(f"the release {shown} cannot be read: {message}")
+        text = f"the release {self.path} cannot be read: {message}"
+        return ReleaseError(text if text.isprintable() else ascii(text)[1:-1])
 
     def path_parts(self) -> tuple[str, str, Version]:
         parts = self.path.split("/")
