@@ -137,15 +137,28 @@ def test_several_that_want_an_image_at_once_share_one_build(docker_bench: Bench,
 
 
 @pytest.mark.docker
-def test_who_gives_up_a_build_leaves_it_to_the_others(docker_bench: Bench, recipe: ImageBuild) -> None:
+def test_a_build_that_nobody_waits_for_ends_and_may_begin_anew(
+    docker_bench: Bench, recipe: ImageBuild
+) -> None:
+    dockerfile = recipe.context / "Dockerfile"
+    brief = dockerfile.read_text()
+    slow = "for i in $(seq 1000); do echo $i; sleep 0.1; done"
+    dockerfile.write_text(f"{brief}\nRUN {slow}\n")
+
     class GivenUp(Exception):
         pass
 
-    def give_up(_line: str | None) -> None:
-        raise GivenUp
+    def give_up(line: str | None) -> None:
+        if line == "3":
+            raise GivenUp
 
     with pytest.raises(GivenUp):
         docker_bench.engine.build_image(recipe, on_line=give_up)
+    building = [thread for thread in threading.enumerate() if thread.name == "build"]
+    for thread in building:
+        thread.join(timeout=30)
+        assert not thread.is_alive()
+    dockerfile.write_text(brief)
     assert docker_bench.engine.build_image(recipe, on_line=lambda _: None).digest
 
 

@@ -245,7 +245,7 @@ class Engine(Protocol):
         """Make sure that the image is here, building it where it is not; once for all that want it.
 
         `on_line` hears each line of the build, and None several times a second while it goes on. What it
-        raises ends the waiting; the engine goes on with the build, for whoever wants the image next.
+        raises ends the waiting; a build that nobody waits for any more ends with its next line.
 
         Raises:
             ImageNotBuilt, EngineUnavailable, HostFull

@@ -27,6 +27,7 @@ class _Building:
 
     lines: list[str] = field(default_factory=list)
     error: Exception | None = None
+    listeners: int = 0
     has_ended: threading.Event = field(default_factory=threading.Event)
 
 
@@ -46,30 +47,35 @@ class DockerBuilds:
                 going = self._going[build.reference] = _Building()
                 words = (build, going)
                 threading.Thread(target=self._carry_out, args=words, name="build", daemon=True).start()
-        told = 0
-        while True:
-            has_ended = going.has_ended.wait(_LISTEN_S)
-            lines = going.lines[told:]
-            told += len(lines)
-            for line in lines:
-                on_line(line)
-            if has_ended:
-                break
-            on_line(None)
+            going.listeners += 1
+        try:
+            _listen(going, on_line)
+        finally:
+            with self._lock:
+                going.listeners -= 1
         if going.error is not None:
             raise going.error
 
     def _carry_out(self, build: ImageBuild, going: _Building) -> None:
         try:
-            self._build(build, going.lines)
+            self._build(build, going)
         except Exception as error:
             going.error = error
         finally:
             with self._lock:
-                del self._going[build.reference]
+                if self._going.get(build.reference) is going:
+                    del self._going[build.reference]
             going.has_ended.set()
 
-    def _build(self, build: ImageBuild, lines: list[str]) -> None:
+    def _is_abandoned(self, build: ImageBuild, going: _Building) -> bool:
+        """Whether nobody waits for it any more; then nobody can begin to, either."""
+        with self._lock:
+            if going.listeners:
+                return False
+            del self._going[build.reference]
+            return True
+
+    def _build(self, build: ImageBuild, going: _Building) -> None:
         try:
             messages = self._connection.build(
                 context_archive(build.context, dockerfile=build.dockerfile),
@@ -80,12 +86,28 @@ class DockerBuilds:
             for message in messages:
                 if "error" in message:
                     raise _not_built(build, str(message["error"]))
-                lines.extend(_lines(message))
+                going.lines.extend(_lines(message))
+                if self._is_abandoned(build, going):
+                    return  # the engine ends the build when its connection does
         except DockerRefusal as exc:
             raise _not_built(build, exc.message) from exc
         except EngineUnavailable as exc:
             self._connection.call("GET", "/_ping")  # still there: then it was the build that broke
             raise _not_built(build, exc.message) from exc
+
+
+def _listen(going: _Building, on_line: Callable[[str | None], None]) -> None:
+    """Hear the build from its first line to its end."""
+    told = 0
+    while True:
+        has_ended = going.has_ended.wait(_LISTEN_S)
+        lines = going.lines[told:]
+        told += len(lines)
+        for line in lines:
+            on_line(line)
+        if has_ended:
+            return
+        on_line(None)
 
 
 def _lines(message: Mapping[str, Any]) -> Iterator[str]:
