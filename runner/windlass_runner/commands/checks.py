@@ -77,9 +77,12 @@ def _network_checks(settings: Settings, invocation: Invocation) -> Iterator[Chec
     for repository in settings.repositories:
         yield check_repository(repository, invocation.environment, login=forges.git_login)
     yield from _github_checks(settings, invocation)
-    for name, secret in settings.secrets.items():
+    secrets = [(f"'{name}'", secret) for name, secret in settings.secrets.items()]
+    for place in settings.environments:
+        secrets += [(f"'{name}' of {place.name}", secret) for name, secret in place.secrets.items()]
+    for name, secret in secrets:
         if secret.read(invocation.environment) is None:
-            text = f"'{name}' has no value in {secret}"
+            text = f"{name} has no value in {secret}"
             yield Check(name="secret", state="fail", text=text, remedy="set it where the daemon starts")
 
 

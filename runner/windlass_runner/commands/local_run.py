@@ -178,6 +178,8 @@ def _abandon(bench: Workbench, run_id: str) -> None:
         events=[EventDraft(kind="run.ended", data={"state": "cancelled"})],
         at=at,
     )
+    for job in jobs:
+        bench.ledger.deployments.change(run_id, job.key, state="cancelled", reason="", at=at)
 
 
 def sweep(bench: Workbench) -> tuple[str, ...]:
