@@ -7,7 +7,7 @@ cut off at any line; the next round takes it up. Which runs may go is decided in
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -116,9 +116,7 @@ class Retention:
         yield from self._removing(left_half_removed(self._storage))
 
     def _runs(self) -> Iterator[None]:
-        found = self._older_than(self._keeps.keep_runs_days)
-        yield
-        yield from self._removing([run.id for run in found])
+        yield from self._removing((yield from self._older_than(self._keeps.keep_runs_days)))
 
     def _removing(self, run_ids: list[str]) -> Iterator[None]:
         for done, run_id in enumerate(run_ids):
@@ -138,18 +136,22 @@ class Retention:
             (self._keeps.keep_logs_days, "logs"),
             (self._keeps.keep_artifacts_days, "outputs"),
         ):
-            for run in self._older_than(days, keeps_bases=False):
-                remove_files(self._storage.run(run.id) / name)
+            for run_id in (yield from self._older_than(days, keeps_bases=False)):
+                remove_files(self._storage.run(run_id) / name)
                 yield
 
-    def _older_than(self, days: int, *, keeps_bases: bool = True) -> list[RunRecord]:
-        """Of runs that nobody needs; none where they are kept for ever. Those whose files are gone are left
-        out: they would be looked at again every hour."""
+    def _older_than(self, days: int, *, keeps_bases: bool = True) -> Generator[None, None, list[str]]:
+        """Runs that nobody needs; none where they are kept for ever. Where only files are looked for, without
+        those that have none: they would be looked at again every hour."""
+        found: list[str] = []
         if not days:
-            return []
+            return found
         before = self._clock() - days * DAY_S
-        found = that_may_go(all_runs(self._ledger), before=before, keeps_bases=keeps_bases)
-        return [run for run in found if keeps_bases or self._storage.run(run.id).is_dir()]
+        for run in that_may_go(all_runs(self._ledger), before=before, keeps_bases=keeps_bases):
+            if keeps_bases or self._storage.run(run.id).is_dir():
+                found.append(run.id)
+            yield
+        return found
 
     def _outputs(self) -> Iterator[None]:
         """What their authors want kept for some days only, unless it is being run again."""
