@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 _IDENTIFIER = r"(?:0|[1-9][0-9]{0,17}|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
 _NUMBER = r"(0|[1-9][0-9]{0,17})"
@@ -45,18 +46,7 @@ class Version:
         Raises:
             VersionError: anything else.
         """
-        found = _VERSION.match(text)
-        if found is None:
-            raise VersionError(f"'{text}' is not a version such as 1.2.3")
-        major, minor, patch, pre, build = found.groups()
-        parts = pre.split(".") if pre else []
-        return cls(
-            major=int(major),
-            minor=int(minor),
-            patch=int(patch),
-            pre=tuple(int(part) if part.isdigit() else part for part in parts),
-            build=build or "",
-        )
+        return _parsed(text)
 
     @property
     def triple(self) -> tuple[int, int, int]:
@@ -68,10 +58,11 @@ class Version:
         return (*self.triple, not self.pre, pre)
 
     def __lt__(self, other: Version) -> bool:
-        return self._order() < other._order()
+        mine, others = self.triple, other.triple
+        return mine < others if mine != others else self._order() < other._order()
 
     def __le__(self, other: Version) -> bool:
-        return self._order() <= other._order()
+        return not other < self
 
     def __gt__(self, other: Version) -> bool:
         return other < self
@@ -82,6 +73,22 @@ class Version:
     def __str__(self) -> str:
         pre = "-" + ".".join(str(part) for part in self.pre) if self.pre else ""
         return f"{self.major}.{self.minor}.{self.patch}{pre}" + (f"+{self.build}" if self.build else "")
+
+
+@lru_cache(maxsize=1 << 16)
+def _parsed(text: str) -> Version:
+    found = _VERSION.match(text)
+    if found is None:
+        raise VersionError(f"'{text}' is not a version such as 1.2.3")
+    major, minor, patch, pre, build = found.groups()
+    parts = pre.split(".") if pre else []
+    return Version(
+        major=int(major),
+        minor=int(minor),
+        patch=int(patch),
+        pre=tuple(int(part) if part.isdigit() else part for part in parts),
+        build=build or "",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

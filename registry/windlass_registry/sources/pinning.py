@@ -6,7 +6,7 @@ that does not answer keeps no daemon from starting.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Lock
 
@@ -35,12 +35,12 @@ class PinningSource:
         source = self._opened()
         return source.names() if source is not None else ()
 
-    def releases(self, name: str) -> tuple[Release, ...]:
+    def releases(self, name: str) -> Sequence[Release]:
         """See `index.Source`."""
         source = self._opened()
         return source.releases(name) if source is not None else ()
 
-    def known(self, name: str) -> tuple[Release, ...]:
+    def known(self, name: str) -> Sequence[Release]:
         """See `index.Source`."""
         source = self._source
         return source.known(name) if source is not None else ()

@@ -6,7 +6,7 @@ Reading the roles (and importing what checks them) waits until a name of the reg
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,6 +17,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, Final
 
 from windlass_registry.errors import AuthorError, OperatorError, Problem
+from windlass_registry.facts_book import FactsBook, Releases
 from windlass_registry.index import Release
 from windlass_registry.layout import INDEX, archive_path
 from windlass_registry.releases import ReleaseFacts
@@ -68,7 +69,7 @@ class RegistrySource:
         self._mutex = RLock()
         self._client: RegistryClient | None = None
         self._asked_at: datetime | None = None
-        self._facts: dict[tuple[str, int], tuple[ReleaseFacts, ...]] = {}
+        self._books: dict[str, tuple[str, FactsBook]] = {}
 
     def names(self) -> tuple[str, ...]:
         """All names, as the registry's index for searching has them: for suggestions only."""
@@ -84,29 +85,29 @@ class RegistrySource:
         except (MissingFile, ValueError, KeyError, TypeError):
             return ()
 
-    def releases(self, name: str) -> tuple[Release, ...]:
-        """See `index.Source`."""
-        return tuple(self._release(facts) for facts in self.facts(name))
+    def releases(self, name: str) -> Sequence[Release]:
+        """See `index.Source`. A release is made when it is looked at."""
+        facts = self.facts(name)
+        return Releases(facts, self._release) if facts else ()
 
-    def known(self, name: str) -> tuple[Release, ...]:
-        """See `index.Source`: what was read in this process."""
+    def known(self, name: str) -> Sequence[Release]:
+        """See `index.Source`: what was believed last, in this process or another."""
         namespace = name.partition("/")[0]
         with self._mutex:
-            client = self._client
-            found = client.seen(namespace) if client is not None else None
-            facts = self._facts_of(found, name) if found is not None else ()
-        return tuple(self._release(each) for each in facts)
+            found = self._books.get(namespace)
+            book = found[1] if found is not None else FactsBook.load(self._book_path(namespace))
+        return Releases(book.facts(name), self._release) if book is not None else ()
 
-    def facts(self, name: str) -> tuple[ReleaseFacts, ...]:
+    def facts(self, name: str) -> Sequence[ReleaseFacts]:
         """All that is signed of a package's releases, newest first: actions and samples alike.
 
         Raises:
             TrustError: the registry is not believed.
             UpstreamError: it does not answer.
         """
-        found = self.namespace(name.partition("/")[0])
         with self._mutex:
-            return self._facts_of(found, name) if found is not None else ()
+            book = self._book(name.partition("/")[0])
+        return book.facts(name) if book is not None else ()
 
     def namespace(self, name: str, *, is_fresh: bool = False) -> Namespace | None:
         """All that is signed of a namespace, as new as the registry has it. Raises as `facts`.
@@ -205,11 +206,31 @@ class RegistrySource:
             )
         return package
 
-    def _facts_of(self, namespace: Namespace, name: str) -> tuple[ReleaseFacts, ...]:
-        key = (name, namespace.version)
-        if key not in self._facts:
-            self._facts[key] = namespace.releases(name)
-        return self._facts[key]
+    def _book(self, namespace: str) -> FactsBook | None:
+        """All releases of a namespace. Its lists are read and checked where they are not those that the book
+        on the disk was written from."""
+        client = self._fresh_client()
+        state = client.state_of(namespace)
+        if state is None:
+            return None
+        kept = self._books.get(namespace)
+        if kept is not None and kept[0] == state:
+            return kept[1]
+        path = self._book_path(namespace)
+        book = FactsBook.load(path, key=state, now=self._clock())
+        if book is None:
+            read = client.namespace(namespace)
+            if read is None:
+                return None
+            until = client.believed_until(namespace)
+            book = FactsBook.save(path, read.readable_releases(), key=state, until=until)
+        self._books[namespace] = (state, book)
+        return book
+
+    def _book_path(self, namespace: str) -> Path:
+        """One for each root: what somebody else's registry said is never read."""
+        root = sha256(self.registry.root).hexdigest()[:16]
+        return self._cache / "facts" / root / namespace
 
     def _fresh_client(self) -> RegistryClient:
         now = self._clock()

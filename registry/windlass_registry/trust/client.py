@@ -68,6 +68,12 @@ class Namespace:
                     found.append(roles.read_target(target))
         return tuple(sorted(found, key=lambda facts: facts.version, reverse=True))
 
+    def readable_releases(self) -> Iterator[ReleaseFacts]:
+        """Every release but those that this version cannot read."""
+        for target in self.targets.values():
+            with suppress(ReleaseError):
+                yield roles.read_target(target)
+
     def all_releases(self) -> dict[str, ReleaseFacts]:
         """Every release, by path.
 
@@ -181,6 +187,21 @@ class RegistryClient:
         if name not in self._namespaces:
             self._namespaces[name] = self._read(name) if is_namespace(name) else None
         return self._namespaces[name]
+
+    def state_of(self, name: str) -> str | None:
+        """Which signed lists say what is published in a namespace, by their versions: as long as these are
+        the same, so is all that is published. None where nobody owns it. Raises as `refresh`."""
+        if name not in roles.role_names(self.targets):
+            return None
+        listed = self._updated()._trusted_set.snapshot.meta
+        files = (f"{name}.json", f"{roles.releases_role(name)}.json")
+        versions = [self.targets.version, *(listed[each].version for each in files if each in listed)]
+        return f"{name} {' '.join(map(str, versions))}"
+
+    def believed_until(self, name: str) -> datetime:
+        """When the lists of a namespace that was read run out."""
+        files = (name, roles.releases_role(name))
+        return min(each.expires for each in (self.targets, *map(self._trusted, files)) if each is not None)
 
     def seen(self, name: str) -> Namespace | None:
         """A namespace as it was read last; None where it was not. Never uses the network."""
