@@ -24,6 +24,7 @@ PLANTED = [
     ("registry/windlass_registry/errors.py", "import windlass_runner.plan.model", "knows nothing"),
     ("runner/windlass_runner/daemon/worker.py", "import docker", "Only engines"),
     ("runner/windlass_runner/forges/github/forge.py", "import github", "Only its client"),
+    ("registry/windlass_registry/index.py", "import tuf.api.metadata", "Only trust speaks TUF"),
     ("registry/windlass_registry/sources/builtin.py", "import windlass_actions", "packages like any other"),
     ("runner/windlass_runner/run/states.py", "import windlass_runner.testing", "for tests"),
     ("runner/windlass_runner/plan/matrix.py", "import subprocess", "nothing outside"),

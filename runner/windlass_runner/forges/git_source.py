@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from windlass_registry.archive import LEFT_OUT
 from windlass_registry.errors import OperatorError
 from windlass_registry.versions import Version, VersionError
 from windlass_runner.forges.git_program import GitProgram
@@ -65,8 +66,8 @@ def _line(git: GitProgram, arguments: list[str], *, allowed: tuple[int, ...] = (
 
 
 def _is_left_out(line: str) -> bool:
-    """Ignored caches that no package holds (see `archive.LEFT_OUT`) make nothing dirty."""
-    return line.startswith("!! ") and line.rstrip("/").endswith("__pycache__")
+    """Ignored caches that no package holds make nothing dirty."""
+    return line.startswith("!! ") and not LEFT_OUT.isdisjoint(line[3:].strip('"').split("/"))
 
 
 def _without_password(url: str) -> str:
