@@ -155,7 +155,7 @@ class Attempt:
         except FileNotFoundError:
             return
         except OSError:
-            self._around.engine.reclaim([self._folders.root], image=self.spec.image)
+            self._around.engine.reclaim([self._folders.root], image=self._image_here())
             with contextlib.suppress(OSError):  # else it goes with the run
                 remove_folder(self._folders.root)
 
@@ -230,7 +230,7 @@ class Attempt:
             return
         scratches = around.storage.scratches
         try:
-            around.engine.reclaim([added], image=assembled.frame.image)
+            around.engine.reclaim([added], image=self._image_here())
             cache = around.storage.cache(around.run.repository)
             refused = Kept(cache, limit_bytes=around.cache_bytes).take_over(
                 added,
@@ -258,7 +258,7 @@ class Attempt:
         around = self._around
         if assembled.host.log_problem is not None:
             raise assembled.host.log_problem
-        around.engine.reclaim([self._folders.outputs], image=assembled.frame.image)
+        around.engine.reclaim([self._folders.outputs], image=self._image_here())
         contexts = assembled.scope.contexts
         ending = collect(
             self.spec,
@@ -271,6 +271,13 @@ class Attempt:
         url = to_text(evaluate_template(self.spec.environment_url or "", contexts))
         return replace(ending, environment_url=assembled.log.masked(url))
 
+    def _image_here(self) -> str:
+        """An image that is on the host: one that ran. The job's own need not be, its actions bring theirs."""
+        if self._assembled is None:
+            return self.spec.image
+        own, used = self._assembled.frame.image, self._assembled.host.images
+        return used.get(own) or next(iter(used.values()), own)
+
     def _with_excess(self, reason: str, assembled: Assembled) -> str:
         if not assembled.host.is_overdue:
             return reason
@@ -279,7 +286,7 @@ class Attempt:
     def _unsuccessful(self, assembled: Assembled, stop: Stop | None) -> Ending:
         around, host = self._around, assembled.host
         full = self._full_disk() or host.log_problem
-        around.engine.reclaim([self._folders.outputs], image=assembled.frame.image)
+        around.engine.reclaim([self._folders.outputs], image=self._image_here())
         target = around.storage.outputs(around.run.id, self.job.key)
         artifacts = collect_artifacts(
             self.spec, self.job.key, folders=self._folders, target=target, log=assembled.log
