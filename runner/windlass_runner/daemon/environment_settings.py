@@ -41,9 +41,9 @@ def read_environments(root: Section, folder: Path) -> tuple[EnvironmentSettings,
         one = _environment(section, folder)
         if one is None:
             continue
-        if (one.name, one.repository) in found:
+        if (one.name.casefold(), one.repository) in found:
             section.error("name", f"the environment '{one.name}' stands twice", "keep one of the two")
-        found[one.name, one.repository] = one
+        found[one.name.casefold(), one.repository] = one
     return tuple(found.values())
 
 
@@ -58,7 +58,8 @@ def described(
 
     def find(repository: str, name: str) -> EnvironmentRules | None:
         called = names.get(repository, repository)
-        one = next((one for one in ordered if one.name == name and one.is_of(called)), None)
+        same = (one for one in ordered if one.name.casefold() == name.casefold())  # as GitHub takes them
+        one = next((one for one in same if one.is_of(called)), None)
         return None if one is None else _rules(one, environ)
 
     return find

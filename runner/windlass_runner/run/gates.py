@@ -234,7 +234,7 @@ class RunGates:
             return None
         return NewDeployment(
             job_key=job.key,
-            environment=name,
+            environment=rules.name if rules is not None else name,
             state=state,
             reason=reason,
             url=rules.url if rules is not None else None,

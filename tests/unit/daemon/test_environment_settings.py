@@ -71,7 +71,7 @@ def test_to_name_approvers_asks_for_one_approval() -> None:
         ('name = "x"\nbranches = [1]', 3, "'environment.branches' must be a list of texts"),
         ('name = "x"\nurl = "x.example.org"', 3, "is not an http address"),
         ('name = "x"\n[environment.secrets]\nKEY = "in the clear"', 4, "is a secret and is not written here"),
-        ('name = "x"\n[[environment]]\nname = "x"', 4, "the environment 'x' stands twice"),
+        ('name = "x"\n[[environment]]\nname = "X"', 4, "the environment 'X' stands twice"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_line(text: str, line: int, message: str) -> None:
@@ -96,6 +96,7 @@ def test_an_environment_of_a_repository_goes_before_one_for_all() -> None:
     assert other is not None
     assert (found.approvals, other.approvals) == (3, 1)
     assert find(url, "staging") is None
+    assert find(url, "Production") is not None  # as GitHub takes names
 
 
 def test_a_secret_of_an_environment_that_is_not_set_is_empty_and_never_another_one() -> None:
