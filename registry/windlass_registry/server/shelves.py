@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from threading import Lock
 
-from securesystemslib.signer import Key
-
 from windlass_registry.hosting.folder import RegistryFolder
 from windlass_registry.hosting.search_index import SearchIndex
 from windlass_registry.layout import INDEX, TIMESTAMP
 from windlass_registry.releases import ReleaseFacts
 from windlass_registry.trust import roles
 from windlass_registry.trust.hosted import HostedRoles
+from windlass_registry.trust.keys import Key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
