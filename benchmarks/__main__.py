@@ -21,6 +21,7 @@ BENCHMARKS: dict[str, tuple[str, str, int]] = {
     "own-cost": ("own_cost", "own_cost", 7),
     "growth": ("growth", "growth", 25),
     "planning": ("planning", "planning", 7),
+    "resolving": ("resolving", "resolving", 9),
     "start-up": ("start_up", "start_up", 15),
     "push": ("push", "push", 11),
     "ingest": ("ingest", "ingest", 5),

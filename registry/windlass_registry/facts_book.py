@@ -26,6 +26,7 @@ class FactsBook:
 
     def __init__(self, lines: Mapping[bytes, bytes]) -> None:
         self._lines = lines
+        self._shelves: dict[str, Sequence[ReleaseFacts]] = {}
 
     @classmethod
     def load(cls, path: Path, *, key: str | None = None, now: datetime | None = None) -> FactsBook | None:
@@ -70,8 +71,10 @@ class FactsBook:
         found = self._lines.get(name.encode())
         if found is None:
             return ()
-        entries = found.split(b"\t")
-        return _Lazy(len(entries), lambda place: _read(entries[place]))
+        if name not in self._shelves:
+            entries = found.split(b"\t")
+            self._shelves[name] = _Lazy(len(entries), lambda place: _read(entries[place]))
+        return self._shelves[name]
 
 
 T = TypeVar("T")
