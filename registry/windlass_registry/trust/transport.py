@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
 
 from windlass_registry.errors import OperatorError, UpstreamError
 
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse
+
 _CHUNK: Final = 1 << 18
 _CONNECT_S: Final = 10.0
 _READ_S: Final = 30.0
+_GRACE_S: Final = 60.0
+_LEAST_BYTES_PER_S: Final = 4096
 _VERSIONED: Final = re.compile(r"\A[0-9]+\.")
 
 
@@ -89,15 +95,19 @@ class FolderTransport:
 
 
 class HttpTransport:
-    """Reads a registry that a web server gives out."""
+    """Reads a registry that a web server gives out. A server that trickles is let go of after a while:
+    TUF calls that attack slow retrieval."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         import urllib3
 
         self.address = url.rstrip("/")
+        self._monotonic = monotonic
         self._pool = urllib3.PoolManager(
             timeout=urllib3.Timeout(connect=_CONNECT_S, read=_READ_S),
-            retries=urllib3.Retry(total=3, backoff_factor=0.2, status_forcelist=(502, 503, 504), redirect=3),
+            retries=urllib3.Retry(
+                total=3, backoff_factor=0.2, status_forcelist=(502, 503, 504), raise_on_status=False
+            ),
         )
 
     def chunks(self, path: str) -> Iterator[bytes]:
@@ -112,11 +122,20 @@ class HttpTransport:
                     raise MissingFile(path)
                 if answer.status != 200:
                     raise UpstreamError(f"the registry answers {answer.status} for {url}")
-                yield from answer.stream(_CHUNK, decode_content=False)
+                yield from self._body(answer)
             finally:
+                answer.close()  # a reader may have had enough before the end
                 answer.release_conn()
         except HTTPError as error:
             raise UpstreamError(f"the registry {self.address} does not answer: {error}") from error
+
+    def _body(self, answer: BaseHTTPResponse) -> Iterator[bytes]:
+        began, size = self._monotonic(), 0
+        while chunk := answer.read1(_CHUNK, decode_content=False):
+            yield chunk
+            size += len(chunk)
+            if self._monotonic() - began > _GRACE_S + size / _LEAST_BYTES_PER_S:
+                raise UpstreamError(f"the registry {self.address} is too slow: {size:,} bytes came")
 
 
 class CacheTransport:

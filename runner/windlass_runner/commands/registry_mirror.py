@@ -28,8 +28,8 @@ def make_mirror(arguments: Namespace, invocation: Invocation) -> int:
         root=registry.root,
         cache=cache_folder(invocation.environment) / "mirrors",
         clock=utc_now,
-        wanted=_wanted(arguments),
-        told=_progress(invocation),
+        wanted=wanted_packages(arguments),
+        told=tell_progress(invocation),
     )
     if arguments.json:
         invocation.print_json({"folder": str(target), "root": root_digest(registry.root), **asdict(made)})
@@ -42,12 +42,14 @@ def make_mirror(arguments: Namespace, invocation: Invocation) -> int:
     return 0
 
 
-def _wanted(arguments: Namespace) -> Callable[[ReleaseFacts], bool]:
+def wanted_packages(arguments: Namespace) -> Callable[[ReleaseFacts], bool]:
+    """Which packages `--namespace` asks for; all without it."""
     namespaces = frozenset(arguments.namespaces)
     return lambda facts: not namespaces or facts.name.partition("/")[0] in namespaces
 
 
-def _progress(invocation: Invocation) -> Callable[[str, int, int], None]:
+def tell_progress(invocation: Invocation) -> Callable[[str, int, int], None]:
+    """Shows each package on a terminal, on one line; nothing elsewhere."""
     if not is_terminal(invocation.err):
         return lambda what, done, of: None
 

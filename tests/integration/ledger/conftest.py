@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from debian_packages import needed
 from windlass_runner.ledger.ledger import Ledger
 
 _NUMBERS = itertools.count()
@@ -90,17 +91,7 @@ def shared(server: Server) -> Iterator[Ledger]:
 
 def _programs() -> Path:
     pytest.importorskip("psycopg") if "CI" not in os.environ else __import__("psycopg")
-    found = _installed()
-    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "postgresql"]
-        quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        subprocess.run(command, check=False, env=quiet, stdout=subprocess.DEVNULL)
-        found = _installed()
-    if found is not None:
-        return found
-    if "CI" in os.environ or os.geteuid() == 0:
-        pytest.fail("PostgreSQL is not installed and cannot be; run: apt-get install postgresql")
-    pytest.skip("PostgreSQL is not installed; run: apt-get install postgresql")
+    return needed("postgresql", _installed)
 
 
 def _installed() -> Path | None:

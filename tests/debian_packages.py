@@ -1,0 +1,28 @@
+"""Programs of Debian that tests need: installed where that may be, a skip for people, a failure in CI."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from typing import TypeVar
+
+import pytest
+
+Found = TypeVar("Found")
+
+
+def needed(package: str, find: Callable[[], Found | None]) -> Found:
+    """What `find` finds, after an attempt to install the package where it finds nothing."""
+    found = find()
+    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
+        command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", package]
+        quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+        subprocess.run(command, check=False, env=quiet, stdout=subprocess.DEVNULL)
+        found = find()
+    if found is not None:
+        return found
+    if "CI" in os.environ or os.geteuid() == 0:
+        pytest.fail(f"{package} is not installed and cannot be; run: apt-get install {package}")
+    pytest.skip(f"{package} is not installed; run: apt-get install {package}")
