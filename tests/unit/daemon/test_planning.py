@@ -127,7 +127,7 @@ jobs:
 
 def test_an_action_of_a_kind_without_engine_is_told_of_where_it_is_used(tmp_path: Path) -> None:
     text = "on: push\njobs:\n  a:\n    steps:\n      - uses: ./tool\n"
-    action = "name: tool\ndescription: x\nruns: {using: node20, main: x.js}\n"
+    action = "name: tool\ndescription: x\nruns: {using: workflow, jobs: {}}\n"
     (found,) = refused(tmp_path, text, **{"tool/action.yml": action})
     assert _place(found) == "5:15"
-    assert "of the kind 'using: node20'" in found.message
+    assert "of the kind 'using: workflow'" in found.message
