@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib.metadata import version
-from pathlib import Path
 
 from windlass_registry.store import Store
 from windlass_runner.daemon.approvals import Approvals
-from windlass_runner.daemon.environment_settings import described
+from windlass_runner.daemon.fittings import make_host, make_links, make_retention
 from windlass_runner.daemon.forge_commands import ForgeCommands
 from windlass_runner.daemon.forge_events import ForgeEvents
 from windlass_runner.daemon.forges import Forges
@@ -23,7 +22,7 @@ from windlass_runner.daemon.host import EngineHealth, open_engine
 from windlass_runner.daemon.instance import sole_instance
 from windlass_runner.daemon.intake import Intake
 from windlass_runner.daemon.journal import Journal
-from windlass_runner.daemon.mirror_upkeep import MirrorUpkeep
+from windlass_runner.daemon.listener import GATHER_S, Listener
 from windlass_runner.daemon.package_sources import open_catalog
 from windlass_runner.daemon.planning import CommitPlanning
 from windlass_runner.daemon.poller import Poller
@@ -32,31 +31,24 @@ from windlass_runner.daemon.pushes import Pushes
 from windlass_runner.daemon.reconciling import Reconciling
 from windlass_runner.daemon.registries import open_registries
 from windlass_runner.daemon.requests import Requested
-from windlass_runner.daemon.retention import Retention
 from windlass_runner.daemon.settings import Settings
 from windlass_runner.daemon.starting import Starting, sweep
 from windlass_runner.daemon.status import compose_status
-from windlass_runner.daemon.storage_files import keep_key
 from windlass_runner.daemon.troubles import Troubles
 from windlass_runner.daemon.webhooks import Webhooks
 from windlass_runner.daemon.worker import Worker
-from windlass_runner.data.trees import remove_tree
 from windlass_runner.engines.base import Engine
 from windlass_runner.forges.git import Git
 from windlass_runner.forges.plain_git import PlainGit
 from windlass_runner.ledger.ledger import Ledger
-from windlass_runner.ledger.records import RunRecord
 from windlass_runner.plan.compile import PlanOptions
-from windlass_runner.run.conductor import Conductor, Host
+from windlass_runner.run.conductor import Conductor
 from windlass_runner.run.storage import Storage
-from windlass_runner.run.workspace import Mirror, private_copy
+from windlass_runner.run.workspace import Mirror
 from windlass_runner.web.links import Links, run_url
 
 FIRST_POLL_S = 5.0
 _SWEEP_EVERY_S = 300.0
-_LISTEN_S = 1.0
-_GATHER_S = 0.03
-"""How long changes are gathered before they are looked at: one look serves all of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +130,7 @@ def _join(
     clock = time.time
     mirror_of = lru_cache(maxsize=None)(lambda url: Mirror(git, storage.root, url))
     packages = Store(storage.packages)
-    conductor = Conductor(_host(settings, environ, storage, ledger, engine, packages, mirror_of))
+    conductor = Conductor(make_host(settings, environ, storage, ledger, engine, packages, mirror_of))
     workers: dict[str, Worker] = {}
 
     def wake(name: str) -> Callable[[], None]:
@@ -201,7 +193,7 @@ def _join(
         wake_intake=wake("intake"),
         wake_self=wake("poller"),
     )
-    links = _links(settings, storage)
+    links = make_links(settings, storage)
     plain = PlainGit(
         git=git,
         write_through_mirror=lambda url, sha, text: mirror_of(url).update_note(sha, lambda _present: text),
@@ -233,8 +225,8 @@ def _join(
         is_leaving=lambda run_id: storage.leaving(run_id).exists(),
         clock=clock,
     )
-    retention = _retention(settings, storage, git, ledger, mirror_of)
-    listener = _Listener(ledger, wakes=(wake("posting"), wake("requests")))
+    retention = make_retention(settings, storage, git, ledger, mirror_of)
+    listener = Listener(ledger, wakes=(wake("posting"), wake("requests")))
     turns: dict[str, Callable[[], float | None]] = {
         "intake": intake.turn,
         "poller": poller.turn,
@@ -259,7 +251,7 @@ def _join(
     troubles = Troubles(
         poller=poller, intake=intake, posting=posting, github=forges.github, reconciling=reconciling
     )
-    paces_s = {"intake": _GATHER_S}  # deliveries by the thousand are not looked for one by one
+    paces_s = {"intake": GATHER_S}  # deliveries by the thousand are not looked for one by one
     workers.update({name: Worker(name, turn, pace_s=paces_s.get(name, 0.0)) for name, turn in turns.items()})
     return Daemon(
         webhooks=Webhooks(
@@ -291,89 +283,6 @@ def _join(
         _workers=tuple(workers.values()),
         _exits=exits,
     )
-
-
-def _host(
-    settings: Settings,
-    environ: Mapping[str, str],
-    storage: Storage,
-    ledger: Ledger,
-    engine: Engine,
-    packages: Store,
-    mirror_of: Callable[[str], Mirror],
-) -> Host:
-    first = settings.hosts[0]
-
-    def secret(name: str) -> str | None:
-        source = settings.secrets.get(name)
-        return source.read(environ) if source is not None else None
-
-    def fill_workspace(run: RunRecord, folder: Path) -> None:
-        mirror = mirror_of(run.repository)
-        mirror.fetch(ref=run.ref or run.sha, sha=run.sha)
-        tree = mirror.checkout(run.sha)
-        remove_tree(folder)
-        private_copy(tree, folder)
-        folder.chmod(0o777)
-
-    return Host(
-        ledger=ledger,
-        engine=engine,
-        storage=storage,
-        action_folder=packages.path,
-        fill_workspace=fill_workspace,
-        secret=secret,
-        environments=described(settings.environments, settings.repositories, environ),
-        clock=time.time,
-        parallelism=first.parallelism or settings.runner.parallelism,
-        name=first.name,
-        cache_bytes=settings.storage.cache_bytes,
-    )
-
-
-def _retention(
-    settings: Settings, storage: Storage, git: Git, ledger: Ledger, mirror_of: Callable[[str], Mirror]
-) -> Retention:
-    def mirror_keys() -> frozenset[str]:
-        watched = {repository.url for repository in settings.repositories}
-        needed = {run.repository for run in ledger.runs.unfinished()}
-        return frozenset(mirror_of(url).key for url in watched | needed)
-
-    return Retention(
-        ledger=ledger,
-        storage=storage,
-        keeps=settings.storage,
-        upkeep=MirrorUpkeep(git, storage.root),
-        mirror_keys=mirror_keys,
-        clock=time.time,
-        monotonic=time.monotonic,
-    )
-
-
-def _links(settings: Settings, storage: Storage) -> Links | None:
-    """What opens files to those who have a link; None where nobody was told how to reach the daemon."""
-    if settings.server.url is None:
-        return None
-    return Links(address=settings.server.url, key=keep_key(storage.link_key))
-
-
-class _Listener:
-    """Wakes others when something was committed, by us or by the command line."""
-
-    def __init__(self, ledger: Ledger, *, wakes: tuple[Callable[[], None], ...]) -> None:
-        self._ledger = ledger
-        self._wakes = wakes
-        self._seen = 0
-
-    def turn(self) -> float:
-        """One wait; the pause after it gathers what comes right behind."""
-        seen = self._ledger.wait_for_change(self._seen, _LISTEN_S)
-        if seen == self._seen:
-            return 0.0
-        self._seen = seen
-        for wake in self._wakes:
-            wake()
-        return _GATHER_S
 
 
 def _sweep(engine: Engine, ledger: Ledger, storage: Storage) -> float:
