@@ -9,9 +9,10 @@ from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from windlass_registry.archive import read_folder, write_entries
+from windlass_registry.catalog import Catalog
 from windlass_registry.errors import AuthorError, Problem
 from windlass_registry.manifest import ActionManifest, Example
 from windlass_registry.sources.packages import load_package
@@ -43,6 +44,9 @@ from windlass_runner.plan.model import Plan
 from windlass_runner.run.prepare import new_run, refuse_what_cannot_run
 from windlass_runner.run.storage import Storage
 from windlass_runner.workflow.events import NO_COMMIT, Event
+
+if TYPE_CHECKING:
+    from windlass_runner.daemon.settings import Settings
 
 _INTERRUPTED: Final = 130
 
@@ -80,29 +84,55 @@ def test_action(arguments: Namespace, invocation: Invocation) -> int:
         tree = scratch / "tree" / (folder.name.strip(".") or "action")
         write_entries(read_folder(folder), tree)  # what would be published, and nothing beside it
         storage = Storage(scratch / "state")
-        plans = []
-        for example in examples:
-            check_expressions(example, path=path)
-            parsed = workflow_of(example, manifest, uses=f"./{tree.name}", image=arguments.image, path=path)
-            plan = make_plan(
-                parsed,
-                _event(folder, actor(invocation.environment)),
-                reason="an example of the action",
-                root=tree.parent,
-                catalog=open_catalog(invocation),
-                settings=settings,
-                packages=Store(storage.packages),
-            )
-            refuse_what_cannot_run(plan)
-            plans.append((example, plan))
+        plan_of = _Planning(
+            manifest=manifest,
+            path=path,
+            tree=tree,
+            event=_event(folder, actor(invocation.environment)),
+            image=arguments.image,
+            settings=settings,
+            catalog=open_catalog(invocation),
+            packages=Store(storage.packages),
+        ).plan
+        plans = [(example, plan_of(example)) for example in examples]
         engine = open_engine(
             host.engine, storage=storage, environment=invocation.environment, address=host.docker
         )
         with contextlib.closing(engine), Ledger.open(storage.ledger) as ledger:
             for note in engine.facts().notes:
                 invocation.say(f"note: {note}")
-            run = _Run(tree, storage, ledger, engine, host, arguments, invocation)
-            return run.all(plans)
+            return _Run(tree, storage, ledger, engine, host, arguments, invocation).all(plans)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Planning:
+    """How every example of one action is planned."""
+
+    manifest: ActionManifest
+    path: str
+    tree: Path
+    event: Event
+    image: str | None
+    settings: Settings | None
+    catalog: Catalog
+    packages: Store
+
+    def plan(self, example: Example) -> Plan:
+        check_expressions(example, path=self.path)
+        parsed = workflow_of(
+            example, self.manifest, uses=f"./{self.tree.name}", image=self.image, path=self.path
+        )
+        plan = make_plan(
+            parsed,
+            self.event,
+            reason="an example of the action",
+            root=self.tree.parent,
+            catalog=self.catalog,
+            settings=self.settings,
+            packages=self.packages,
+        )
+        refuse_what_cannot_run(plan)
+        return plan
 
 
 def _load(folder: Path, *, shown: str) -> tuple[ActionManifest, str]:
