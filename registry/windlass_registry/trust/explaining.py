@@ -39,6 +39,12 @@ def explain(error: Exception, *, address: str) -> TrustError:
                 kind="signature",
                 remedy="do not use it until its owner has said why; another mirror may be sound",
             )
+        case exceptions.DownloadHTTPError() if "timestamp.json" in said:
+            return TrustError(
+                f"there is no registry at {address}, or not any more ({said})",
+                kind="missing",
+                remedy="mend the address: 'windlass registry list' shows it",
+            )
         case exceptions.DownloadHTTPError():
             return TrustError(
                 f"the registry {address} lacks a file that it names ({said}): a mirror that is incomplete",

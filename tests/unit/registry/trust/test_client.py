@@ -13,6 +13,7 @@ from registry_world import World, begin
 from windlass_registry.errors import OperatorError, WindlassError
 from windlass_registry.layout import archive_path, metadata_path, statement_path
 from windlass_registry.publication import Publication, Refused
+from windlass_registry.releases import Yank
 from windlass_registry.trust import publishing, roles
 from windlass_registry.trust.client import pin_root
 from windlass_registry.trust.explaining import TrustError
@@ -43,9 +44,9 @@ def test_what_a_publisher_signed_is_read_and_fetched(world: World) -> None:
 
 
 def test_a_namespace_that_nobody_owns_has_no_releases(world: World) -> None:
-    assert world.source().releases("nobody/train") == ()
-    assert world.source().releases("acme/train") == ()
-    assert world.source().releases("train") == ()
+    assert not world.source().releases("nobody/train")
+    assert not world.source().releases("acme/train")
+    assert not world.source().releases("train")
 
 
 def test_a_mirror_that_shows_an_older_state_is_not_believed_by_who_saw_a_newer(world: World) -> None:
@@ -364,3 +365,28 @@ def test_without_a_network_what_was_read_last_is_still_checked(world: World) -> 
             is_offline=True,
         ).refresh()
     assert caught.value.kind == "expired"
+
+
+def test_what_was_read_last_is_known_without_asking(world: World) -> None:
+    facts = world.publish()
+    assert not world.source().known("acme/train")
+    assert world.source().releases("acme/train")
+    namespace = world.namespace()
+    marked = replace(facts, yanked=Yank(reason="bad", at=world.now))
+    world.registry.accept(world.signed(namespace, [marked], world.signers(namespace)))
+    (before,) = world.source().known("acme/train")
+    assert (before.digest, before.yanked) == (facts.digest, None)
+    assert world.source().releases("acme/train")
+    shutil.rmtree(world.registry.folder)
+    (after,) = world.source().known("acme/train")
+    assert after.yanked == "bad"
+    assert not world.source().known("acme/other")
+    assert not world.source().known("../../train")
+
+
+def test_a_registry_that_is_gone_is_called_gone(world: World) -> None:
+    world.publish()
+    shutil.rmtree(world.registry.folder)
+    error = refused(world)
+    assert error.kind == "missing"
+    assert "there is no registry" in error.message
