@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from windlass_registry.catalog import Catalog
     from windlass_registry.choosing import Rules
     from windlass_registry.lock import LockFile
-    from windlass_registry.resolver import Fetching
     from windlass_runner.commands.image_pins import Pinned
     from windlass_runner.commands.locking import Looked
 
@@ -86,14 +85,11 @@ def execute(arguments: Namespace, invocation: Invocation) -> int:
 def _looked(
     arguments: Namespace, invocation: Invocation, root: Path, *, old: LockFile, catalog: Catalog
 ) -> Looked:
+    from windlass_runner.commands.fetch_news import fetch_news
     from windlass_runner.commands.locking import look_up_repository, upgrade_repository
 
     rules = _rules(arguments, invocation, root)
-
-    def hear(fetching: Fetching) -> None:
-        if fetching.done == 0:
-            invocation.say(f"fetching {fetching.total} packages")
-
+    hear = fetch_news(invocation)
     if arguments.upgrade is None:
         return look_up_repository(root, pins=old, catalog=catalog, rules=rules, on_fetch=hear)
     names = frozenset(arguments.upgrade)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from windlass_runner.workflow.parse import ParsedWorkflow, parse_workflow
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from windlass_registry.resolver import Fetching
     from windlass_registry.store import Store
     from windlass_runner.daemon.settings import Settings
     from windlass_runner.plan.model import Plan
@@ -88,8 +89,10 @@ def make_plan(
     catalog: Catalog,
     settings: Settings | None = None,
     packages: Store | None = None,
+    on_fetch: Callable[[Fetching], None] | None = None,
 ) -> Plan:
-    """The plan of a workflow for an event. `settings`: the owner's defaults; `packages` as in `plan_run`.
+    """The plan of a workflow for an event. `settings`: the owner's defaults; `packages` and `on_fetch` as in
+    `plan_run`.
 
     Raises:
         AuthorError: with every problem of the actions and inputs.
@@ -112,6 +115,7 @@ def make_plan(
         options=options,
         packages=packages,
         policy=settings.policy if settings is not None else None,
+        on_fetch=on_fetch,
     )
 
 

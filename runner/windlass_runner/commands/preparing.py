@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from windlass_registry.documents import did_you_mean
 from windlass_registry.errors import AuthorError, OperatorError, Problem
 from windlass_registry.store import Store
+from windlass_runner.commands.fetch_news import fetch_news
 from windlass_runner.commands.invocation import Invocation
 from windlass_runner.commands.options import merged
 from windlass_runner.commands.planning import actor, load_workflow, make_plan, repository_of
@@ -48,6 +49,7 @@ def prepare(
         catalog=open_catalog(invocation),
         settings=settings,
         packages=Store(storage.packages),
+        on_fetch=fetch_news(invocation),
     )
     plan = _selected(plan, arguments)
     refuse_what_cannot_run(plan)
