@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from windlass_runner.engines.base import ContainerSpec, EngineUnavailable, HealthCheck, Lane, Limits, Mount
 from windlass_runner.engines.docker import DockerEngine
 from windlass_runner.engines.docker_container import creation_body, health_from_label, health_to_label
-from windlass_runner.engines.docker_images import _split
+from windlass_runner.engines.docker_images import split_reference
 from windlass_runner.engines.docker_names import network_name, safe_name
 from windlass_runner.engines.docker_networks import free_subnets
 
@@ -29,7 +29,7 @@ from windlass_runner.engines.docker_networks import free_subnets
     ],
 )
 def test_an_image_without_a_tag_means_latest_and_never_all(reference: str, parts: tuple[str, str]) -> None:
-    assert _split(reference) == parts
+    assert split_reference(reference) == parts
 
 
 @given(st.text(min_size=1, max_size=80))
