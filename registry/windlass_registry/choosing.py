@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from windlass_registry.index import Release
 from windlass_registry.policy import Policy
 from windlass_registry.refs import RefError, RegistryRef
 from windlass_registry.versions import Digest, Version, VersionRange
+
+if TYPE_CHECKING:
+    from windlass_registry.lock import Pin
 
 _SHOWN: Final = 10
 """How many releases are listed before the rest is only counted."""
@@ -38,6 +41,8 @@ class Rules:
     policy: Policy = field(default_factory=Policy)
     cool_down: CoolDown | None = None
     """None: the newest release is taken, however young."""
+    previous: Mapping[str, Pin] = field(default_factory=dict)
+    """What was pinned before, by `uses` text: never left for something older, or for something too young."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
 from windlass_registry.catalog import Catalog
-from windlass_registry.choosing import HeldBack, Rules, choose, is_allowed, listed
+from windlass_registry.choosing import Choice, HeldBack, Rules, choose, is_allowed, listed
 from windlass_registry.index import Release
 from windlass_registry.lock import LockFile, Pin, ResolvedAction
 from windlass_registry.refs import COPY_IT, GitRef, LocalRef, RefError, RegistryRef, parse_uses
 from windlass_registry.sources.git import in_repository
 from windlass_registry.sources.packages import Package
+from windlass_registry.versions import Version, VersionError
 
 LoadLocal = Callable[[LocalRef], ResolvedAction]
 """Gives the folder's action. Raises RefError where there is none, AuthorError where it is broken."""
@@ -94,13 +96,22 @@ class Meanings:
 
     def _chosen(self, uses: str, ref: RegistryRef) -> Meaning:
         choice = choose(ref, self._catalog.releases(ref), self._rules)
-        meaning = self._released(uses, choice.release)
+        before = self._rules.previous.get(uses)
+        if before is not None and _stays(before, ref, choice):
+            with suppress(RefError):  # it is not what it was: then it cannot stay
+                return self._left(uses, ref, before, choice)
         return replace(
-            meaning,
+            self._released(uses, choice.release),
             held_back=choice.held_back,
             is_young=choice.is_young,
             is_unpinned=self._pins is not None,
         )
+
+    def _left(self, uses: str, ref: RegistryRef, before: Pin, choice: Choice) -> Meaning:
+        """What was pinned before, and what is newer but too young."""
+        meaning = self._pinned(uses, ref, before)
+        newer = tuple(each for each in choice.held_back if each.release.version > _version(before.version))
+        return replace(meaning, held_back=newer, is_unpinned=self._pins is not None)
 
     def _pinned(self, uses: str, ref: RegistryRef, pin: Pin) -> Meaning:
         """What is pinned: from the store where it is there, else from its source by version and digest."""
@@ -182,6 +193,21 @@ class Meanings:
             )
         meaning = _of_git(uses, ref, found.commit, found.package)
         return replace(meaning, is_unpinned=pin is None and self._pins is not None)
+
+
+def _stays(before: Pin, ref: RegistryRef, choice: Choice) -> bool:
+    """Whether a pin stays, because what would be chosen is older, or too young."""
+    if before.name != ref.full_name or before.version == str(choice.release.version):
+        return False
+    return choice.is_young or choice.release.version < _version(before.version)
+
+
+def _version(text: str | None) -> Version:
+    """The version of a pin; one before all others where it has none."""
+    try:
+        return Version.parse(text or "")
+    except VersionError:
+        return Version(major=0, minor=0, patch=0)
 
 
 def _local(uses: str, action: ResolvedAction) -> Meaning:

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
 
 from windlass_registry.catalog import Catalog
 from windlass_registry.choosing import HeldBack, Rules
 from windlass_registry.errors import AuthorError, Problem
 from windlass_registry.lock import Lock, LockFile, Pin, ResolvedAction
 from windlass_registry.resolver import Fetching
-from windlass_registry.versions import Version, VersionError
 from windlass_runner.commands.workflow_files import find_files, load_file
 from windlass_runner.run.looking_up import look_up_actions
 from windlass_runner.workflow.model import Workflow
 from windlass_runner.workflow.parse import parse_workflow
-
-_ROUNDS: Final = 8
-"""How often pins are kept that would go backwards, before what was found is taken as it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,48 +98,15 @@ def upgrade_repository(
     A pin is never taken back to an older release because the newer ones are too young: it stays.
     """
     kept = {uses: pin for uses, pin in old.pins.items() if names and not is_named(uses, pin, names)}
-    held_back: dict[str, tuple[HeldBack, ...]] = {}
-    for _ in range(_ROUNDS):
-        looked = look_up_repository(
-            root, pins=LockFile(pins=kept), catalog=catalog, rules=rules, on_fetch=on_fetch
-        )
-        held_back |= looked.lock.held_back
-        staying = _staying(looked.lock, old.pins)
-        if not staying:
-            break
-        kept |= staying
-    return replace(looked, lock=replace(looked.lock, held_back=_newer(held_back, looked.lock)))
+    return look_up_repository(
+        root,
+        pins=LockFile(pins=kept),
+        catalog=catalog,
+        rules=replace(rules, previous=old.pins),
+        on_fetch=on_fetch,
+    )
 
 
 def is_named(uses: str, pin: Pin, names: frozenset[str]) -> bool:
     """Whether one of the names on the command line means that pin: by its text, or without the version."""
     return uses in names or pin.name in names or uses.rpartition("@")[0] in names
-
-
-def _staying(lock: Lock, old: Mapping[str, Pin]) -> dict[str, Pin]:
-    """The old pins that would go back to an older release, or on to one that is too young."""
-    found = {}
-    for uses in lock.held_back:
-        pin, action = old.get(uses), lock.actions[uses]
-        if pin is None or pin.version == action.version:
-            continue
-        if uses in lock.young or _version(action.version) < _version(pin.version):
-            found[uses] = pin
-    return found
-
-
-def _newer(held_back: Mapping[str, tuple[HeldBack, ...]], lock: Lock) -> dict[str, tuple[HeldBack, ...]]:
-    """What is newer than that which was taken, or has stayed."""
-    found = {}
-    for uses, held in held_back.items():
-        if uses in lock.actions:
-            taken = _version(lock.actions[uses].version)
-            found[uses] = tuple(each for each in held if each.release.version > taken)
-    return {uses: held for uses, held in found.items() if held}
-
-
-def _version(text: str | None) -> Version:
-    try:
-        return Version.parse(text or "")
-    except VersionError:
-        return Version(major=0, minor=0, patch=0)

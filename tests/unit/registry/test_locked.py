@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from unit.registry.packages import folders, release, using
 from windlass_registry.catalog import Catalog, Registry
-from windlass_registry.choosing import Rules
+from windlass_registry.choosing import CoolDown, Rules
 from windlass_registry.errors import UpstreamError
 from windlass_registry.index import Index, Release, WrongPackage
 from windlass_registry.lock import LockFile, Pin
@@ -173,6 +174,24 @@ def test_two_versions_of_one_action_live_side_by_side(shop: Shop) -> None:
     )
     found = resolved(among, "acme/a@v1", "acme/b@v1").actions
     assert (found["acme/c@v1"].version, found["acme/c@v2"].version) == ("1.3.0", "2.0.0")
+
+
+def test_what_is_too_young_is_not_even_fetched(shop: Shop) -> None:
+    now = datetime(2026, 3, 10, tzinfo=UTC)
+    old, new = shop.release("acme/a", "1.0.0"), shop.release("acme/a", "1.1.0")
+    old, new = (replace(each, published=now - timedelta(days=1)) for each in (old, new))
+    pins = resolved(shop.catalog(old), "acme/a@v1").pins()
+    week = CoolDown(period=timedelta(days=7), now=now)
+    rules = Rules(cool_down=week, previous=pins.pins)
+    lock = resolve(["acme/a@v1"], catalog=shop.catalog(old, new), local=folders(), rules=rules)
+    assert lock.pins() == pins
+    assert [str(each.release.version) for each in lock.held_back["acme/a@v1"]] == ["1.1.0"]
+    assert shop.fetched == ["acme/a 1.0.0"]
+
+    changed = {"acme/a@v1": replace(pins.pins["acme/a@v1"], digest="sha256:" + "f" * 64)}
+    rules = Rules(cool_down=week, previous=changed)
+    lock = resolve(["acme/a@v1"], catalog=shop.catalog(old, new), local=folders(), rules=rules)
+    assert lock.actions["acme/a@v1"].version == "1.1.0"  # what is not there any more cannot stay
 
 
 def test_a_yank_that_this_machine_has_learned_of_is_told_without_the_network(shop: Shop) -> None:
