@@ -350,7 +350,8 @@ def _lacks(hub: GitHubDouble) -> None:
 
 
 def _not_granted(hub: GitHubDouble) -> None:
-    next(iter(hub.world.installations.values())).permissions = dict(WRITE)
+    granted = {name: level for name, level in WRITE.items() if name != "deployments"}
+    next(iter(hub.world.installations.values())).permissions = granted
 
 
 def _deaf(hub: GitHubDouble) -> None:
