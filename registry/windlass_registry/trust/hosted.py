@@ -69,6 +69,15 @@ class HostedRoles:
         """Those that have something published."""
         return tuple(name for name in roles.role_names(self.targets) if f"{name}.json" in self.snapshot.meta)
 
+    def ends(self) -> dict[str, datetime]:
+        """Until when each role is signed. `snapshot` is signed anew with `timestamp`, and left out."""
+        found = {"root": self.root.expires, "timestamp": self.timestamp.expires}
+        for name in self.versions:
+            role = self.role(name)
+            assert role is not None
+            found[name] = role.expires
+        return found
+
     def is_due(self, now: datetime, *, lifetimes: roles.Lifetimes) -> bool:
         """Whether the timestamp or the snapshot has lived half of its life, or has another key now."""
         return (

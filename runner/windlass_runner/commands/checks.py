@@ -55,6 +55,7 @@ def all_checks(arguments: Namespace, invocation: Invocation) -> Iterator[Check]:
     yield check_retention(storage, settings.storage)
     yield check_clock(storage)
     yield _policy_check(settings)
+    yield from _registry_checks(settings, storage, invocation)
     for host in settings.hosts:
         yield check_host(host, storage, invocation)
     yield check_gpus()
@@ -65,6 +66,12 @@ def _policy_check(settings: Settings) -> Check:
     from windlass_runner.commands.policy_check import check_policy
 
     return check_policy(settings.policy)
+
+
+def _registry_checks(settings: Settings, storage: Storage, invocation: Invocation) -> Iterator[Check]:
+    from windlass_runner.commands.registry_check import check_registries
+
+    yield from check_registries(settings, storage, invocation)
 
 
 def _network_checks(settings: Settings, invocation: Invocation) -> Iterator[Check]:

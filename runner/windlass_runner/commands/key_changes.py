@@ -41,6 +41,21 @@ def rotate(arguments: Namespace, invocation: Invocation) -> int:
     return 0
 
 
+def renew(arguments: Namespace, invocation: Invocation) -> int:
+    """Sign anew, with the keys that there are, for as long as at the beginning."""
+    place = open_namespace(arguments.namespace, arguments.registry, invocation)
+    signed = place.signed
+    _refuse_unpublished(signed)
+    ring, passphrase = key_ring(invocation), read_passphrase(arguments, invocation)
+    keys = _release_keys(signed, list(signed.release_keys.values()), (), is_revoked=False, threshold=None)
+    _change(place, keys, (), ring, passphrase)
+    if arguments.json:
+        invocation.print_json({"namespace": signed.name})
+    else:
+        invocation.print(f"who may publish in '{signed.name}' is signed anew")
+    return 0
+
+
 def revoke(arguments: Namespace, invocation: Invocation) -> int:
     """Take a key away that got into other hands, and show what it signed."""
     ring = key_ring(invocation)

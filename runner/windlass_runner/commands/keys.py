@@ -19,6 +19,7 @@ _ACTIONS: Final = {
     "list": "the keys that are here",
     "claim": "sign for a namespace that another key owned, for its registry's owner to grant",
     "rotate": "sign with a new release key from now on",
+    "renew": "sign anew who may publish, before that runs out",
     "revoke": "a release key got into other hands: take it away, and show what it signed",
 }
 
@@ -33,6 +34,7 @@ def configure(parser: ArgumentParser) -> None:
     made["rotate"].add_argument("--add", action="store_true", help="sign beside the others")
     made["rotate"].add_argument("--threshold", type=int, metavar="N", help="how many must sign (as before)")
     made["rotate"].add_argument("--to", metavar="NAME", help="a key that is here already (a new one is made)")
+    made["renew"].add_argument("namespace", metavar="NAMESPACE", help="whose")
     made["revoke"].add_argument("key", metavar="KEY", help="its name, or the beginning of its fingerprint")
     made["revoke"].add_argument("--namespace", metavar="NAME", help="whose (as the key's name begins)")
     made["revoke"].add_argument("--to", metavar="NAME", help="the key that signs from now on (a new one)")
@@ -42,9 +44,9 @@ def configure(parser: ArgumentParser) -> None:
         "--keys", required=True, metavar="NAME", help="your keys, as 'keys new NAME' made them"
     )
     made["claim"].add_argument("--out", required=True, metavar="FILE", help="where the claim goes")
-    for name in ("claim", "rotate", "revoke"):
+    for name in ("claim", "rotate", "renew", "revoke"):
         made[name].add_argument("--registry", metavar="NAME", help="which registry (the only one)")
-    for name in ("new", "claim", "rotate", "revoke"):
+    for name in ("new", "claim", "rotate", "renew", "revoke"):
         made[name].add_argument("--passphrase-file", metavar="FILE", help="the keys' passphrase, in a file")
     for each in made.values():
         add_json(each)
@@ -69,6 +71,10 @@ def execute(arguments: Namespace, invocation: Invocation) -> int:
             from windlass_runner.commands.key_changes import rotate
 
             return rotate(arguments, invocation)
+        case "renew":
+            from windlass_runner.commands.key_changes import renew
+
+            return renew(arguments, invocation)
         case _:
             from windlass_runner.commands.key_changes import revoke
 

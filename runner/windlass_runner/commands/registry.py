@@ -23,7 +23,7 @@ _ACTIONS: Final = {
     "add": "believe a registry from now on",
     "list": "the registries that are believed here",
     "remove": "forget one",
-    "rekey": "change the registry's own keys, with the root's",
+    "rekey": "sign its own keys anew, or change them, with the root's",
     "refresh": "sign anew what is newest, before it runs out",
     "serve": "let others read it and publish to it, over HTTP",
     "token": "who may publish to a served registry",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 
 from windlass_registry.errors import OperatorError
@@ -100,9 +101,8 @@ def grant(arguments: Namespace, invocation: Invocation) -> int:
 
 
 def rekey(arguments: Namespace, invocation: Invocation) -> int:
-    """Change keys of the registry's own roles; readers follow by themselves."""
-    if not (arguments.online or arguments.targets or arguments.root):
-        raise OperatorError("no key is named", remedy="give --online, --targets or --root")
+    """Change keys of the registry's own roles, or sign anew with those that there are; readers follow by
+    themselves."""
     folder = _local(chosen_registry(arguments.registry, invocation))
     state = folder.roles()
     ring, passphrase = key_ring(invocation), read_passphrase(arguments, invocation)
@@ -116,16 +116,24 @@ def rekey(arguments: Namespace, invocation: Invocation) -> int:
         online=folder.keys.create_next(ONLINE_KEY).public_key if arguments.online else None,
     )
     signer = ring.signer(names[0], passphrase=passphrase)
+    if not arguments.targets:  # the same key then signs for longer, where it is here
+        same = ring.find(state.root.get_delegated_role("targets").keyids)
+        again = ring.signer(same[0], passphrase=passphrase) if same else None
+        new = replace(new, targets=again)
     root, targets = publishing.next_root(state.root, state.targets, new, signer=signer, now=utc_now())
     folder.change_root(root, targets=targets)
     changed = [role for role in ("online", "targets", "root") if getattr(arguments, role)]
     if arguments.json:
         invocation.print_json({"changed": changed, "root": state.root.version + 1})
         return 0
-    invocation.print(f"changed: {', '.join(changed)}; the root is at version {state.root.version + 1} now")
-    invocation.say(
-        "readers follow by themselves; delete the former keys, and put the new ones where those were"
-    )
+    if changed:
+        number = state.root.version + 1
+        invocation.print(f"changed: {', '.join(changed)}; the root is at version {number} now")
+        invocation.say(
+            "readers follow by themselves; put the new keys where the former were, and delete those"
+        )
+    else:
+        invocation.print("signed anew: root" + (", targets" if targets is not None else ""))
     return 0
 
 

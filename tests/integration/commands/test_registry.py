@@ -172,6 +172,24 @@ def test_a_lost_owner_key_is_replaced_with_a_claim(project: Project, tmp_path: P
     assert project.windlass("verify", "acme/greet@1.0.0").code == 0
 
 
+def test_the_registrys_own_keys_change_and_everything_goes_on(project: Project, tmp_path: Path) -> None:
+    project.windlass("publish", "actions/greet")
+    renewed = project.windlass("registry", "rekey")
+    assert renewed.out == "signed anew: root, targets\n", renewed.err
+    changed = project.windlass("registry", "rekey", "--online", "--targets", "--root", "--json")
+    assert json.loads(changed.out) == {"changed": ["online", "targets", "root"], "root": 3}
+    assert project.windlass("keys", "renew", "acme").code == 0
+    for former in ("registry.root", "registry.targets"):
+        (keys(tmp_path) / f"{former}.key").unlink()
+    (tmp_path / "registry" / "private" / "online.key").unlink()
+    assert project.windlass("keys", "new", "tools").code == 0
+    grant = ("registry", "grant", "tools", "--key", str(keys(tmp_path) / "tools.owner.pub"))
+    assert project.windlass(*grant).code == 0
+    project.write("actions/greet/action.yml", ACTION.replace("1.0.0", "1.1.0"))
+    assert project.windlass("publish", "actions/greet", "--namespace", "acme").code == 0
+    assert project.windlass("verify", "acme/greet@1.1.0").code == 0
+
+
 def test_a_key_with_a_passphrase_signs_with_it_alone(project: Project, tmp_path: Path) -> None:
     word = project.write("passphrase", "open sesame\n")
     assert project.windlass("keys", "new", "tools", "--passphrase-file", str(word)).code == 0
