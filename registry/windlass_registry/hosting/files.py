@@ -13,10 +13,13 @@ from typing import Final
 _UNFINISHED: Final = ".new-"
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Put a file in its place, in one step: after a crash there is the old one, or all of the new one."""
+def write_whole(path: Path, content: bytes, *, scratch: Path | None = None) -> None:
+    """Put a file in its place, in one step: after a crash there is the old one, or all of the new one.
+
+    `scratch`: a folder of the same disk for what is not finished; without it, that lies beside the place.
+    """
     made = _make_folders(path.parent)
-    descriptor, name = tempfile.mkstemp(prefix=_UNFINISHED, dir=path.parent)
+    descriptor, name = tempfile.mkstemp(prefix=_UNFINISHED, dir=scratch or path.parent)
     try:
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(content)

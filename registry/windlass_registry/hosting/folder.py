@@ -24,6 +24,9 @@ from windlass_registry.trust.keys import KeyRing
 from windlass_registry.trust.roles import Lifetimes
 
 PRIVATE: Final = "private"
+KEPT_VERSIONS: Final = 20
+"""How many versions of each role stay: a reader in the middle of reading needs those that were just replaced.
+Each is a whole list: a namespace with thousands of releases would fill the disk otherwise."""
 _REMEDY: Final = "make room on the disk, or let this user write there; nothing was changed"
 
 
@@ -48,6 +51,10 @@ class RegistryFolder:
     def keys(self) -> KeyRing:
         """The keys of the online roles: never served."""
         return KeyRing(self.folder / PRIVATE)
+
+    @property
+    def _scratch(self) -> Path:
+        return self.folder / PRIVATE / "unfinished"
 
     def exists(self) -> bool:
         """Whether there is a registry in the folder."""
@@ -149,6 +156,15 @@ class RegistryFolder:
     def _commit_next(self, state: HostedRoles, versions: Mapping[str, int]) -> None:
         newest = state.sign_newest(versions, keys=self.keys, now=self._clock(), lifetimes=self._lifetimes)
         self._commit(newest)
+        self._prune({**versions, "snapshot": newest.snapshot_version})
+
+    def _prune(self, versions: Mapping[str, int]) -> None:
+        """Remove what no reader asks for any more. All versions of the root stay: readers go through each."""
+        for name, version in versions.items():
+            old = version - KEPT_VERSIONS
+            while old > 0 and (path := self.folder / metadata_path(name, old)).exists():
+                path.unlink()
+                old -= 1
 
     def _commit(self, newest: Newest) -> None:
         """The one step that makes a change visible, after all that it names is on the disk."""
@@ -170,7 +186,7 @@ class RegistryFolder:
         self._write(INDEX, index.updated(state, namespaces).to_bytes())
 
     def _write(self, path: str, content: bytes) -> None:
-        write_whole(self.folder / path, content)
+        write_whole(self.folder / path, content, scratch=self._scratch)
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
@@ -178,7 +194,8 @@ class RegistryFolder:
             private = self.folder / PRIVATE
             private.mkdir(mode=0o700, parents=True, exist_ok=True)
             with locked(private / "lock"):
-                sweep(self.folder)
+                self._scratch.mkdir(exist_ok=True)
+                sweep(self._scratch)
                 yield
         except OSError as error:
             raise OperatorError(
