@@ -17,6 +17,7 @@ import yaml
 
 from windlass_registry.documents import Reader, Value, compose, did_you_mean, is_null, value_of
 from windlass_registry.errors import AuthorError, Problem
+from windlass_registry.manifest_app import read_app
 from windlass_registry.manifest_inputs import check_example, read_inputs, read_outputs
 from windlass_registry.manifest_model import (
     ActionInput,
@@ -33,6 +34,7 @@ from windlass_registry.manifest_model import (
     OtherRuns,
     PythonRuns,
     Runs,
+    ServedApp,
 )
 from windlass_registry.manifest_runs import read_runs
 from windlass_registry.versions import Version, VersionError
@@ -49,6 +51,7 @@ MANIFEST_KEYS: Final = (
     "metrics",
     "permissions",
     "resources",
+    "app",
     "examples",
     "branding",
 )
@@ -117,6 +120,7 @@ class _ManifestReader:
             metrics=self._metrics(),
             permissions=self._known("permissions", PERMISSION_KEYS),
             resources=self._known("resources", RESOURCE_KEYS),
+            app=self._app(),
             examples=self._examples(inputs),
             branding=self._branding(),
         )
@@ -160,6 +164,10 @@ class _ManifestReader:
         if node is None:
             return {}
         return {name: value_of(value) for name, value in self.reader.fields(node, f"'{key}'", known).items()}
+
+    def _app(self) -> ServedApp | None:
+        node = self.fields.get("app")
+        return None if node is None else read_app(self.reader, node)
 
     def _branding(self) -> dict[str, str]:
         node = self.fields.get("branding")
@@ -205,7 +213,6 @@ __all__ = [
     "ApprovalRuns",
     "Code",
     "CompositeRuns",
-    "ApprovalRuns",
     "DockerRuns",
     "Example",
     "InputType",
@@ -213,5 +220,6 @@ __all__ = [
     "OtherRuns",
     "PythonRuns",
     "Runs",
+    "ServedApp",
     "parse_manifest",
 ]

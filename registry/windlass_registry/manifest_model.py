@@ -145,6 +145,17 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServedApp:
+    """`app`: while the action runs, it serves HTTP on `port` of its container, for people's browsers."""
+
+    port: int
+    path: str = "/"
+    """Where people begin, below the app's own address."""
+    ready: str = "/"
+    """What answers, below that address, as soon as it can be used."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ActionManifest:
     """What an action says of itself."""
 
@@ -160,6 +171,7 @@ class ActionManifest:
     permissions: Mapping[str, Value] = field(default_factory=dict)
     resources: Mapping[str, Value] = field(default_factory=dict)
     """What a job of it usually needs, as under `resources` of a job."""
+    app: ServedApp | None = None
     examples: tuple[Example, ...] = ()
     branding: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
