@@ -317,6 +317,14 @@ class FakeEngine:
         self.host.record("find", name)
         return self.host.containers.get(name)
 
+    def port_for(self, wanted: int) -> int:
+        self.host.record("port_for", str(wanted))
+        return wanted
+
+    def address_of(self, run_id: str, lane: Lane) -> str:
+        self.host.record("address_of", run_id)
+        return "127.0.0.1"
+
     def close_lane(self, run_id: str, lane: Lane) -> None:
         self.host.record("close_lane", run_id)
         with self.host.lock:

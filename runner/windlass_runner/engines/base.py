@@ -269,6 +269,19 @@ class Engine(Protocol):
         """The container of that name, if it exists."""
         ...
 
+    def port_for(self, wanted: int) -> int:
+        """The port on which a container is to serve. `wanted`, where its lane has an address of its own;
+        else one of the host's that is free now."""
+        ...
+
+    def address_of(self, run_id: str, lane: Lane) -> str:
+        """The IP address at which this host reaches what containers of that lane serve. Opens the lane.
+
+        Raises:
+            EngineUnavailable, OperatorError
+        """
+        ...
+
     def close_lane(self, run_id: str, lane: Lane) -> None:
         """Remove a lane with its network and its services. Idempotent."""
         ...

@@ -144,6 +144,12 @@ class DockerEngine:
             remove=self._remove,
         )
 
+    def port_for(self, wanted: int) -> int:
+        return wanted
+
+    def address_of(self, run_id: str, lane: Lane) -> str:
+        return self._lanes.address(run_id, lane)
+
     def close_lane(self, run_id: str, lane: Lane) -> None:
         self._lanes.forget(run_id, lane)
         of_lane = label_filter(f"{RUN_LABEL}={run_id}", f"{LANE_LABEL}={lane.name}")

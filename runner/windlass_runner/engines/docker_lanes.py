@@ -58,6 +58,19 @@ class DockerLanes:
         key = (run_id, sandbox_name(run_id, lane))
         return _once(self._lock, self._sandboxes, key, lambda: self._open(run_id, lane))
 
+    def address(self, run_id: str, lane: Lane) -> str:
+        """Where the host reaches the lane: asked each time, for an engine that starts again gives others."""
+        sandbox = self.open(run_id, lane)
+        found = self._connection.call("GET", f"/containers/{sandbox.container_id}/json")
+        networks: dict[str, Any] = found["NetworkSettings"]["Networks"]
+        address = next((one["IPAddress"] for one in networks.values() if one.get("IPAddress")), "")
+        if not address:
+            raise OperatorError(
+                f"the network of run {run_id} has no address on this host",
+                remedy="use a Docker engine that runs on the same machine as Windlass",
+            )
+        return str(address)
+
     def network(self, run_id: str, lane: Lane) -> str:
         """The name of the lane's network; made where it is not there."""
         name = network_name(run_id, lane)

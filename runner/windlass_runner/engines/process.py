@@ -11,6 +11,7 @@ import json
 import os
 import platform
 import shutil
+import socket
 import sys
 import tempfile
 import threading
@@ -37,6 +38,7 @@ from windlass_runner.engines.process_container import MARK, ProcessContainer, la
 
 Isolation = Literal["root", "user", "none"]
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_LOOPBACK = "127.0.0.1"
 _NOT_ISOLATED = "The process engine isolates nothing: jobs see this host's files and network."
 _NO_LIMITS = "The process engine does not enforce limits of CPU and memory."
 _NO_NAMESPACES = (
@@ -96,6 +98,15 @@ class ProcessEngine:
     def find(self, name: str) -> Container | None:
         folder = self._container_folder(name)
         return ProcessContainer(folder) if folder.exists() else None
+
+    def port_for(self, wanted: int) -> int:
+        """Between this and the app's own start somebody else could take it; it would say so and end."""
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.bind((_LOOPBACK, 0))
+            return int(probe.getsockname()[1])
+
+    def address_of(self, run_id: str, lane: Lane) -> str:
+        return _LOOPBACK
 
     def close_lane(self, run_id: str, lane: Lane) -> None:
         """Nothing to remove: lanes have nothing here, and there are no services."""
