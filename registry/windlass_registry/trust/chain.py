@@ -9,9 +9,9 @@ from typing import Literal
 from windlass_registry.errors import WindlassError
 from windlass_registry.releases import ReleaseFacts
 from windlass_registry.sources.registry import RegistrySource
-from windlass_registry.trust.checking import is_about
 from windlass_registry.trust.client import Namespace, root_digest
 from windlass_registry.trust.keys import Key, fingerprint
+from windlass_registry.trust.release_checks import is_about
 from windlass_registry.trust.statements import Provenance, read_statement, signed_by
 
 Standing = Literal["sound", "doubtful", "broken"]

@@ -14,16 +14,12 @@ from typing import Final
 from tuf.api.exceptions import UnsignedMetadataError
 from tuf.api.metadata import Metadata, Root, Targets
 
-from windlass_registry.archive import Entry, read_archive
-from windlass_registry.errors import AuthorError, OperatorError
-from windlass_registry.names import check_likeness, check_name, check_namespace
+from windlass_registry.names import check_likeness, check_name, check_namespace, is_namespace
 from windlass_registry.publication import Publication, Refused
 from windlass_registry.releases import ReleaseError, ReleaseFacts
-from windlass_registry.samples.manifest import read_sample
-from windlass_registry.sources.packages import manifest_of
 from windlass_registry.trust import roles
 from windlass_registry.trust.hosted import HostedRoles, RoleError, parse_role
-from windlass_registry.trust.statements import LARGEST_BYTES, Provenance, read_statement, statement_digest
+from windlass_registry.trust.release_checks import check_archive, check_statement
 
 ROLE_BYTES: Final = 32_000_000
 CLOCK_TOLERANCE: Final = timedelta(minutes=10)
@@ -61,6 +57,9 @@ class Checking:
         """
         if not publication.roles:
             raise Refused("the publication holds no signed role", why="form")
+        for name in publication.roles:
+            if name != "targets" and not is_namespace(roles.namespace_of(name)):
+                raise Refused(f"{name!a} is no role that is published", why="form")
         parsed = {name: self._parse(name, content) for name, content in publication.roles.items()}
         targets = parsed.pop("targets", None)
         if targets is not None:
@@ -183,8 +182,8 @@ class Checking:
             )
         if facts.yanked is not None:
             raise Refused(f"{facts.path} is new and already yanked", why="form")
-        _check_archive(facts, publication)
-        _check_statement(facts, owner, publication)
+        check_archive(facts, publication)
+        check_statement(facts, owner, publication)
 
     def _check_nothing_more(self, publication: Publication, added: list[ReleaseFacts]) -> None:
         """Bytes that nothing signed names are nobody's to keep."""
@@ -295,80 +294,3 @@ def _refuse_twins(new: Targets, added: list[ReleaseFacts]) -> None:
         twin = seen.setdefault((name, version.partition("+")[0]), path)
         if twin != path:
             raise Refused(f"{path} and {twin} are one version to every range", why="exists")
-
-
-def _check_archive(facts: ReleaseFacts, publication: Publication) -> None:
-    archive = publication.archives.get(facts.digest)
-    if archive is None:
-        raise Refused(f"the archive of {facts.path} is missing", why="archive")
-    entries = open_archive(archive, facts)
-    if facts.kind == "action":
-        check_manifest(entries, facts)
-    else:
-        check_sample(entries, facts)
-
-
-def open_archive(archive: bytes, facts: ReleaseFacts) -> dict[str, Entry]:
-    """The files of a release, after the check that the bytes are those that were signed. Raises Refused."""
-    if len(archive) != facts.size_bytes or statement_digest(archive) != facts.digest:
-        raise Refused(f"the archive of {facts.path} is not the one that is signed", why="archive")
-    try:
-        return {entry.name: entry for entry in read_archive(archive)}
-    except AuthorError as error:
-        raise Refused(f"{facts.path}: {error}", why="archive") from error
-
-
-def check_manifest(entries: Mapping[str, Entry], facts: ReleaseFacts) -> None:
-    """Refuse a package whose manifest does not say what is signed of it."""
-    try:
-        manifest = manifest_of(entries, shown_as=facts.name)
-    except AuthorError as error:
-        raise Refused(f"the manifest of {facts.path} is broken: {error}", why="manifest") from error
-    if manifest is None:
-        raise Refused(f"{facts.path} has no action.yml", why="manifest")
-    if manifest.version is not None and manifest.version != str(facts.version):
-        raise Refused(f"the manifest of {facts.path} says version {manifest.version}", why="manifest")
-    if set(manifest.uses()) != set(facts.uses):
-        raise Refused(f"the manifest of {facts.path} uses other actions than are signed", why="manifest")
-
-
-def check_sample(entries: Mapping[str, Entry], facts: ReleaseFacts) -> None:
-    """Refuse a sample whose manifest does not say what is signed of it."""
-    try:
-        sample = read_sample(list(entries.values()), shown_as=facts.name)
-    except AuthorError as error:
-        raise Refused(f"the manifest of {facts.path} is broken: {error}", why="manifest") from error
-    if sample is None:
-        raise Refused(f"{facts.path} is called a sample and has no sample.yml", why="manifest")
-    if sample.manifest.version != str(facts.version):
-        raise Refused(f"the manifest of {facts.path} says version {sample.manifest.version}", why="manifest")
-    if facts.uses:
-        raise Refused(f"{facts.path} is a sample: it uses no actions itself", why="manifest")
-
-
-def _check_statement(facts: ReleaseFacts, owner: Targets, publication: Publication) -> None:
-    content = publication.statements.get(facts.statement)
-    if content is None:
-        raise Refused(f"the provenance of {facts.path} is missing", why="archive")
-    if len(content) > LARGEST_BYTES:
-        raise Refused(f"the provenance of {facts.path} has more than {LARGEST_BYTES:,} bytes", why="size")
-    if statement_digest(content) != facts.statement:
-        raise Refused(f"the provenance of {facts.path} is not the one that is signed", why="archive")
-    role = roles.releases_role(facts.namespace)
-    keys = tuple(roles.keys_of(owner, role).values())
-    try:
-        said = read_statement(content, keys, threshold=1, shown=facts.path)
-    except OperatorError as error:
-        raise Refused(error.message, why="signature") from error
-    if not is_about(said, facts):
-        raise Refused(f"the provenance of {facts.path} speaks of another release", why="archive")
-
-
-def is_about(said: Provenance, facts: ReleaseFacts) -> bool:
-    """Whether a statement speaks of this very release."""
-    return (said.name, said.version, said.digest, said.published) == (
-        facts.name,
-        str(facts.version),
-        facts.digest,
-        facts.published,
-    )
