@@ -34,9 +34,7 @@ class NotYet(UpstreamError):
     """The pace that the forge asks for does not allow it now. Nothing is wrong; come again."""
 
 
-CommandKind = Literal[
-    "rerun", "rerun_failed", "cancel", "test", "approve", "approve_job", "reject_job"
-]
+CommandKind = Literal["rerun", "rerun_failed", "cancel", "test", "approve", "approve_job", "reject_job"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
