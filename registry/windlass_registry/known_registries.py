@@ -53,17 +53,28 @@ class KnownRegistries:
             raise self._broken(str(error)) from error
 
     def add(self, known: KnownRegistry) -> None:
-        """Put one at the end, or in the place of the one with its name.
+        """Put one at the end; the same registry again may have another address.
 
         Raises:
-            OperatorError: the folder cannot be written to.
+            OperatorError: another registry has that name, or the folder cannot be written to.
         """
+        self.refuse_other(known.registry.name, root=known.registry.root)
         others = [each for each in self.load() if each.registry.name != known.registry.name]
         try:
             write_whole(self._root(known.registry.name), known.registry.root)
         except OSError as error:
             raise OperatorError(f"cannot write into {self.folder}: {error}") from error
         self._save([*others, known])
+
+    def refuse_other(self, name: str, *, root: bytes | None = None) -> None:
+        """Raise OperatorError where a registry with another root has that name."""
+        for each in self.load():
+            if each.registry.name == name and each.registry.root != root:
+                raise OperatorError(
+                    f"another registry is called '{name}' here: {each.registry.address}",
+                    remedy="choose another name with --name, or forget that one: windlass registry remove "
+                    f"{name}",
+                )
 
     def remove(self, name: str) -> None:
         """Forget one, its root too.

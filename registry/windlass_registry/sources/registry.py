@@ -82,7 +82,7 @@ class RegistrySource:
         try:
             value = json.loads(read_bounded(self._transport(), INDEX, at_most=_INDEX_BYTES))
             return tuple(each for each in value["packages"] if isinstance(each, dict))
-        except (MissingFile, ValueError, KeyError, TypeError):
+        except (MissingFile, ValueError, KeyError, TypeError, RecursionError):
             return ()
 
     def releases(self, name: str) -> Sequence[Release]:

@@ -249,11 +249,14 @@ class RegistryClient:
         with self._exclusively(), self._explained():
             # The walk to a target that does not exist loads and checks the roles on the way.
             self._updated().get_targetinfo(f"{name}/-/-")
-        owner = self._trusted(name)
         listed_name = roles.releases_role(name)
-        listed = self._trusted(listed_name)
-        if owner is None or listed is None:
+        believed = self._updated()._trusted_set
+        # By their own owners, that is: a namespace may delegate to a role of any name.
+        if not believed.contains(name, "targets") or not believed.contains(listed_name, name):
             return first
+        owner, listed = self._trusted(name), self._trusted(listed_name)
+        assert owner is not None
+        assert listed is not None
         return replace(
             first,
             release_keys=roles.keys_of(owner, listed_name),

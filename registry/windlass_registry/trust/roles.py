@@ -212,7 +212,9 @@ def keys_of(delegator: Targets, role: str) -> dict[str, Key]:
     if delegator.delegations is None:
         return {}
     keyids = delegator.get_delegated_role(role).keyids
-    return {keyid: delegator.delegations.keys[keyid] for keyid in keyids}
+    return {
+        keyid: delegator.delegations.keys[keyid] for keyid in keyids if keyid in delegator.delegations.keys
+    }
 
 
 def _target_of(facts: ReleaseFacts) -> TargetFile:

@@ -34,6 +34,7 @@ def begin(arguments: Namespace, invocation: Invocation) -> int:
     registry = open_folder(folder)
     if registry.exists():
         raise OperatorError(f"{folder} holds a registry already", remedy="name another folder")
+    known_registries(invocation).refuse_other(arguments.name)
     ring, passphrase = key_ring(invocation), read_passphrase(arguments, invocation)
     root_name, targets_name = f"{arguments.name}.root", f"{arguments.name}.targets"
     root_signer = ring.create(root_name, passphrase=passphrase)
