@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from windlass_registry.versions import (
@@ -109,6 +110,11 @@ def parse_uses(text: str) -> ActionRef:
     Raises:
         RefError: it names no action; says what to write.
     """
+    return _parsed(text)
+
+
+@lru_cache(maxsize=1 << 13)
+def _parsed(text: str) -> ActionRef:
     _refuse_impossible(text)
     if text in (".", "$") or text.startswith(("./", "$/")):
         return LocalRef(path=_local_path(text))

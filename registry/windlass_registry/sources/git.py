@@ -26,6 +26,8 @@ from windlass_registry.refs import GitRef, RefError, as_inside_git
 from windlass_registry.sources.packages import Package, load_package
 from windlass_registry.store import Store
 
+LARGEST_FILE_BYTES: Final = 512 * 1024 * 1024
+"""What one commit of a repository may bring: twice what a package may hold, for git keeps it compressed."""
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}\Z")
 _SHORT: Final = re.compile(r"[0-9a-f]{7,39}\Z")
 _MOVED: Final = "look at what changed; 'windlass lock --upgrade' then pins what is there now"

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from threading import Lock as Mutex
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from windlass_registry.refs import GitRef
 from windlass_registry.store import Store
 
 if TYPE_CHECKING:
     from windlass_registry.catalog import GitPackage, GitPackages
-
-LARGEST_FILE_BYTES: Final = 512 * 1024 * 1024
-"""What one commit of a repository may bring: twice what a package may hold, for git keeps it compressed."""
 
 
 class LaterGit:
@@ -32,7 +29,7 @@ class LaterGit:
         return self._open().fetch(ref, commit=commit)
 
     def _open(self) -> GitPackages:
-        from windlass_registry.sources.git import GitSource
+        from windlass_registry.sources.git import LARGEST_FILE_BYTES, GitSource
         from windlass_runner.forges.git import Git
 
         with self._mutex:

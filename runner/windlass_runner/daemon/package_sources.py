@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
 
 from windlass_registry.catalog import Catalog, Registry
 from windlass_registry.sources.builtin import load_builtin
-from windlass_registry.sources.git import GitSource
+from windlass_registry.sources.git import LARGEST_FILE_BYTES, GitSource
 from windlass_registry.store import Store
 from windlass_runner.forges.git import Git
 from windlass_runner.run.storage import Storage
-
-LARGEST_FILE_BYTES: Final = 512 * 1024 * 1024
-"""What one commit of a repository may bring: twice what a package may hold, for git keeps it compressed."""
 
 
 def open_catalog(
