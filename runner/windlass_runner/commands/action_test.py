@@ -35,7 +35,7 @@ from windlass_runner.commands.preparing import given_secrets
 from windlass_runner.commands.registries import open_catalog
 from windlass_runner.commands.run_view import RunView
 from windlass_runner.commands.summary import render_summary
-from windlass_runner.commands.telling import choose_display, failure_tail
+from windlass_runner.commands.telling import choose_display, doorkeeper_of, failure_tail
 from windlass_runner.data.trees import remove_tree
 from windlass_runner.engines.base import Engine
 from windlass_runner.forges.git import Git
@@ -232,6 +232,7 @@ class _Run:
                 plan=plan,
                 display_of=lambda view: choose_display(self._arguments, self._invocation, view),
                 interrupts=interrupts,
+                doorkeeper=doorkeeper_of(plan, self._ledger, Namespace(yes=True), self._invocation),
             )
         return view, bool(interrupts.count)
 

@@ -47,13 +47,13 @@ def run_and_tell(
             kept=kept,
             display_of=lambda view: choose_display(arguments, invocation, view),
             interrupts=interrupts,
-            doorkeeper=_doorkeeper(plan, bench.ledger, arguments, invocation),
+            doorkeeper=doorkeeper_of(plan, bench.ledger, arguments, invocation),
         )
     tell_end(view, bench.ledger, bench.storage, arguments=arguments, invocation=invocation)
     return 130 if interrupts.count else exit_code(view)
 
 
-def _doorkeeper(
+def doorkeeper_of(
     plan: Plan, ledger: Ledger, arguments: Namespace, invocation: Invocation
 ) -> Doorkeeper | None:
     """Who answers to the gates of a run; None: it has none."""

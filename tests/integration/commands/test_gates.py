@@ -10,7 +10,7 @@ import subprocess
 import time
 from typing import Any
 
-from integration.commands.conftest import COMMAND
+from integration.commands.conftest import COMMAND, ROOT
 
 GATED = """
 jobs:
@@ -123,3 +123,9 @@ def test_a_gate_is_opened_from_another_terminal(project: Any) -> None:
     read_until(terminal, "success")
     assert process.wait(60) == 0
     os.close(terminal)
+
+
+def test_the_examples_of_an_approval_are_let_through(project: Any) -> None:
+    folder = ROOT / "actions" / "windlass_actions" / "approve"
+    answer = project.windlass("action", "test", str(folder), *PROCESS)
+    assert (answer.code, "2 of 2 examples as promised" in answer.out) == (0, True), answer.out + answer.err
