@@ -120,7 +120,7 @@ def refused_images(plan: Plan, workflow: Workflow, policy: Policy) -> tuple[Prob
     """The images that the owner of the machine does not allow, as far as they are known before a job starts
     (a job is refused the others when it asks for them)."""
     found: dict[tuple[str, str], Problem] = {}
-    for job in plan.jobs:
+    for job in plan.jobs if policy.image_registries is not None else ():
         contexts = {"inputs": plan.inputs, "matrix": job.matrix}
         for image in named_images(plan.specs[job.job_id], contexts):
             refused = policy.refuses_image(image) if is_image_name(image) else None
