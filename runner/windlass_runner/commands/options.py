@@ -47,6 +47,18 @@ def add_inputs(parser: ArgumentParser) -> None:
     )
 
 
+def add_answers(parser: ArgumentParser) -> None:
+    """`--yes` and `--approve`: what is said to the gates of a run in this process."""
+    parser.add_argument("--yes", "-y", action="store_true", help="let all jobs through their gates")
+    parser.add_argument(
+        "--approve",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="let the job or environment NAME through its gate; may be given again",
+    )
+
+
 def pair(text: str) -> tuple[str, str]:
     """`NAME=VALUE` as two texts."""
     name, sign, value = text.partition("=")

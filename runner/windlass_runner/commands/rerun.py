@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 
 from windlass_runner.commands.invocation import Invocation
-from windlass_runner.commands.options import add_json, add_patience, add_place, add_run
+from windlass_runner.commands.options import add_answers, add_json, add_patience, add_place, add_run
 
 EXAMPLE = """
 windlass rerun latest --failed
@@ -23,6 +23,7 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--secret", metavar="NAME", action="append", default=[], help="for local runs: as in 'run'"
     )
+    add_answers(parser)
     add_patience(parser)
     add_place(parser)
     add_json(parser)

@@ -8,7 +8,7 @@ import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 
 from windlass_runner.commands.invocation import Invocation
-from windlass_runner.commands.options import add_inputs, add_json
+from windlass_runner.commands.options import add_answers, add_inputs, add_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,14 +42,7 @@ def configure(parser: ArgumentParser) -> None:
         default=[],
         help="give the jobs the variable NAME of this environment as a secret",
     )
-    parser.add_argument("--yes", "-y", action="store_true", help="let all jobs through their gates")
-    parser.add_argument(
-        "--approve",
-        metavar="NAME",
-        action="append",
-        default=[],
-        help="let the job or environment NAME through its gate; may be given again",
-    )
+    add_answers(parser)
     parser.add_argument("--parallel", "-p", metavar="N", type=_count, help="jobs at once (4)")
     parser.add_argument("--plain", action="store_true", help="plain lines, also on a terminal")
     parser.add_argument("--config", metavar="FILE", help="the daemon's settings, as ./windlass.toml")

@@ -49,6 +49,9 @@ def test_without_a_terminal_a_gate_fails_with_the_remedy(project: Any) -> None:
     answer = project.windlass("run", "w", *PROCESS)
     assert answer.code == 1
     assert "nobody can be asked here; give --yes, or --approve look" in answer.out
+    (project.root / "windlass.toml").unlink()  # with it, another ledger is meant
+    again = project.windlass("rerun", "latest", "--failed", "--yes", "--engine", "process")
+    assert again.code == 0, again.out + again.err
 
 
 def test_gates_are_opened_beforehand_by_name_or_all(project: Any) -> None:
