@@ -19,6 +19,7 @@ from windlass_registry.index import Release
 from windlass_registry.releases import ReleaseFacts, custom_of, parse_release
 
 _FORMAT: Final = "windlass-facts-1"
+"""Counted up when releases are read otherwise: a book of another kind is written anew."""
 
 
 class FactsBook:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from windlass_registry.refs import GitRef, LocalRef, RefError, RegistryRef, parse_uses
+from windlass_registry.refs import GitRef, LocalRef, RefError, RegistryRef, as_inside_git, parse_uses
 from windlass_registry.versions import Digest, VersionRange
 
 
@@ -107,3 +107,39 @@ def test_any_text_is_a_reference_or_refused(text: str) -> None:
     except RefError:
         return
     assert not (isinstance(ref, LocalRef) and ".." in ref.path.split("/"))
+
+
+@pytest.mark.parametrize(
+    ("text", "url", "path", "name"),
+    [
+        ("github.com/a/b@v1", "https://github.com/a/b", "", "github.com/a/b"),
+        ("github.com/a/b/c/d@v1", "https://github.com/a/b", "c/d", "github.com/a/b/c/d"),
+        ("git+https://h/x.git/p@v1", "https://h/x.git", "p", "git+https://h/x.git/p"),
+        ("git+https://h/x//p/q@v1", "https://h/x", "p/q", "git+https://h/x//p/q"),
+        ("git+ssh://git@h/x//p@refs/heads/main", "ssh://git@h/x", "p", "git+ssh://git@h/x//p"),
+        ("git+file:///srv/x@v1", "file:///srv/x", "", "git+file:///srv/x"),
+    ],
+)
+def test_a_git_source_has_an_address_a_folder_and_a_name(text: str, url: str, path: str, name: str) -> None:
+    ref = parse_uses(text)
+    assert isinstance(ref, GitRef)
+    assert (ref.url, ref.path, ref.name, ref.source) == (url, path, name, f"git+{url}")
+
+
+@pytest.mark.parametrize(
+    ("text", "meaning"),
+    [
+        ("actions/cache@v4", "github.com/actions/cache@v4"),
+        ("actions/cache/save@v4", "github.com/actions/cache/save@v4"),
+        ("$/sub", "github.com/acme/x/sub@v2"),
+        ("./sub", "./sub"),
+        ("script@v1", "script@v1"),
+        ("github.com/a/b@v1", "github.com/a/b@v1"),
+        ("registry.example.org/a/b@v1", "registry.example.org/a/b@v1"),
+        ("docker://alpine:3", "docker://alpine:3"),
+    ],
+)
+def test_inside_a_git_source_names_are_githubs(text: str, meaning: str) -> None:
+    around = parse_uses("github.com/acme/x/tool@v2")
+    assert isinstance(around, GitRef)
+    assert as_inside_git(text, around) == meaning
