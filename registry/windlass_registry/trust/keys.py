@@ -189,7 +189,10 @@ def load_public_key(path: Path) -> PublicKey:
     try:
         text = path.read_bytes()[:_LONGEST].decode()
     except (OSError, UnicodeDecodeError) as error:
-        raise OperatorError(f"cannot read the public key {path}: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise OperatorError(
+            f"cannot read the public key {path}: {reason}", remedy="take the .pub file of 'windlass keys new'"
+        ) from error
     return parse_public_key(text, shown=str(path))
 
 

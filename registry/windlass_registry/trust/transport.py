@@ -127,7 +127,8 @@ class HttpTransport:
                 answer.close()  # a reader may have had enough before the end
                 answer.release_conn()
         except HTTPError as error:
-            raise UpstreamError(f"the registry {self.address} does not answer: {error}") from error
+            reason = str(getattr(error, "reason", error)).rpartition(": ")[2]
+            raise UpstreamError(f"the registry {self.address} does not answer: {reason}") from error
 
     def _body(self, answer: BaseHTTPResponse) -> Iterator[bytes]:
         began, size = self._monotonic(), 0

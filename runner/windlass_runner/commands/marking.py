@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import replace
 
-from windlass_registry.errors import AuthorError, OperatorError, Problem
+from windlass_registry.errors import OperatorError
 from windlass_registry.refs import RefError, parse_uses
 from windlass_registry.releases import (
     REASON_CHARS,
@@ -22,6 +22,7 @@ from windlass_runner.commands.invocation import Invocation
 from windlass_runner.commands.passphrases import read_passphrase
 from windlass_runner.commands.publishing_place import NamespacePlace, open_namespace
 from windlass_runner.commands.registries import key_ring, utc_now
+from windlass_runner.commands.wrong_words import WrongWords
 
 
 def yank(arguments: Namespace, invocation: Invocation) -> int:
@@ -42,7 +43,9 @@ def deprecate(arguments: Namespace, invocation: Invocation) -> int:
     mark = None
     if not arguments.undo:
         if arguments.successor is None and not arguments.reason:
-            raise _problem("deprecate", "neither a successor nor a reason", "give --successor or --reason")
+            raise WrongWords(
+                "neither a successor nor a reason is given", remedy="give --successor or --reason"
+            )
         mark = Deprecation(successor=_successor(arguments.successor), reason=_reason(arguments.reason))
     place, releases = _find(arguments, invocation, needs_version=False)
     changes = [replace(each, deprecated=mark) for each in releases]
@@ -59,22 +62,22 @@ def _find(
 ) -> tuple[NamespacePlace, tuple[ReleaseFacts, ...]]:
     name, at, text = arguments.release.partition("@")
     if needs_version and not at:
-        raise _problem(arguments.release, "no version is named", f"write it as {name}@1.2.0")
+        raise WrongWords(f"{arguments.release}: no version is named", remedy=f"write it as {name}@1.2.0")
     place = open_namespace(name.partition("/")[0], arguments.registry, invocation)
     releases = place.signed.releases(name)
     if not releases:
         names = ", ".join(place.signed.names()) or "nothing"
-        raise _problem(arguments.release, "no such package is published", f"there is: {names}")
+        raise WrongWords(f"{arguments.release}: no such package is published", remedy=f"there is: {names}")
     if not at:
         return place, releases
     try:
         version = Version.parse(text)
     except VersionError as error:
-        raise _problem(arguments.release, str(error), "write one release, as acme/train@1.2.0") from error
+        raise WrongWords(str(error), remedy="write one release, as acme/train@1.2.0") from error
     found = tuple(each for each in releases if each.version == version)
     if not found:
         there = ", ".join(str(each.version) for each in releases[:10])
-        raise _problem(arguments.release, "no such release is published", f"there are: {there}")
+        raise WrongWords(f"{arguments.release}: no such release is published", remedy=f"there are: {there}")
     return place, found
 
 
@@ -110,7 +113,9 @@ def _tell(changes: Sequence[ReleaseFacts], done: str, arguments: Namespace, invo
 def _reason(text: str) -> str:
     reason = " ".join(text.split())
     if len(reason) > REASON_CHARS or not plain_text(reason):
-        raise _problem("--reason", f"not a plain text of at most {REASON_CHARS} letters", "shorten it")
+        raise WrongWords(
+            f"the reason is not a plain text of at most {REASON_CHARS} letters", remedy="shorten it"
+        )
     return reason
 
 
@@ -119,9 +124,5 @@ def _successor(text: str | None) -> str | None:
         try:
             parse_uses(text)
         except RefError as error:
-            raise _problem("--successor", error.message, error.remedy or "write it as in a 'uses'") from error
+            raise WrongWords(error.message, remedy=error.remedy or "write it as in a 'uses'") from error
     return text
-
-
-def _problem(where: str, message: str, remedy: str) -> AuthorError:
-    return AuthorError(Problem(path=where, line=0, column=0, message=message, remedy=remedy))

@@ -10,7 +10,7 @@ from importlib.metadata import version as version_of
 from pathlib import Path
 
 from windlass_registry.archive import Entry, pack, read_archive
-from windlass_registry.errors import AuthorError, OperatorError, Problem
+from windlass_registry.errors import OperatorError
 from windlass_registry.hosting.folder import RegistryFolder
 from windlass_registry.names import check_name
 from windlass_registry.publication import Publication, Refused
@@ -25,6 +25,7 @@ from windlass_runner.commands.invocation import Invocation
 from windlass_runner.commands.passphrases import read_passphrase
 from windlass_runner.commands.publishing_place import PublishingPlace, choose_place
 from windlass_runner.commands.registries import key_ring, utc_now
+from windlass_runner.commands.wrong_words import WrongWords
 from windlass_runner.forges.git_source import GitSource, find_source
 
 ATTEMPTS = 5
@@ -171,8 +172,9 @@ def read_draft(folder: Path, arguments: Namespace, invocation: Invocation, *, na
     entries = read_archive(archive)
     said = _action(entries, arguments, invocation) or _sample(entries, arguments)
     if said is None:
-        raise _problem(
-            arguments.folder, "neither action.yml nor sample.yml", "a package is a folder that has one"
+        raise WrongWords(
+            f"{arguments.folder} has neither action.yml nor sample.yml",
+            remedy="name the folder of one package",
         )
     own_name = said.name if said.kind == "sample" else folder.resolve().name
     name = f"{namespace}/{arguments.name or own_name}"
@@ -229,20 +231,21 @@ def _version(stated: str | None, arguments: Namespace, *, tagged: Version | None
     try:
         wanted = Version.parse(arguments.version) if arguments.version is not None else None
     except VersionError as error:
-        raise _problem("--version", str(error), "write three numbers, such as 1.0.0") from error
+        raise WrongWords(str(error), remedy="write three numbers, such as 1.0.0") from error
     if stated is not None:
         version = Version.parse(stated)
         if wanted is not None and wanted != version:
-            raise _problem(arguments.folder, f"its manifest says version {stated}", "change it there")
+            raise WrongWords(
+                f"the manifest of {arguments.folder} says version {stated}", remedy="change it there"
+            )
         return version
     if wanted is not None:
         return wanted
     if tagged is not None:
         return tagged
-    raise _problem(
-        arguments.folder,
-        "neither the manifest nor a tag of this commit says which version it is",
-        "write 'version: 1.0.0' into action.yml, tag the commit 'v1.0.0', or give --version",
+    raise WrongWords(
+        f"neither the manifest of {arguments.folder} nor a tag of this commit says which version it is",
+        remedy="write 'version: 1.0.0' into action.yml, tag the commit 'v1.0.0', or give --version",
     )
 
 
@@ -255,7 +258,7 @@ def _notes(given: str, invocation: Invocation) -> str:
         raise OperatorError(f"cannot read the notes {given}: {error}") from error
     text = text.replace("\r\n", "\n").strip()
     if len(text) > NOTES_CHARS:
-        raise _problem("--notes", f"more than {NOTES_CHARS:,} letters", "link to the rest")
+        raise WrongWords(f"the notes have more than {NOTES_CHARS:,} letters", remedy="link to the rest")
     return text
 
 
@@ -268,7 +271,3 @@ def tell_source(source: GitSource | None) -> str:
     where = source.repository or "a git repository that was cloned from nowhere"
     dirty = ", with changes that are not committed" if source.is_dirty else ""
     return f"{where} at {source.commit[:12]}{dirty}"
-
-
-def _problem(where: str, message: str, remedy: str) -> AuthorError:
-    return AuthorError(Problem(path=str(where), line=0, column=0, message=message, remedy=remedy))

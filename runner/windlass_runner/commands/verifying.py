@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
-from windlass_registry.errors import AuthorError, OperatorError, Problem
+from windlass_registry.errors import OperatorError
 from windlass_registry.lock import Pin
 from windlass_registry.lockfile import LOCK_PATH, load_lock, parse_lock
 from windlass_registry.sources.builtin import load_builtin
@@ -19,6 +19,7 @@ from windlass_runner.commands.context import repository_root
 from windlass_runner.commands.invocation import Invocation
 from windlass_runner.commands.paint import Paint
 from windlass_runner.commands.registries import known_registries, open_source
+from windlass_runner.commands.wrong_words import WrongWords
 
 _MARKS: Final[Mapping[Standing, tuple[str, str]]] = {
     "sound": ("✓", "green"),
@@ -75,8 +76,7 @@ def _release(what: str, sources: Mapping[str, RegistrySource]) -> Pin:
     try:
         version = str(Version.parse(text))
     except VersionError as error:
-        problem = Problem(path=what, line=0, column=0, message=str(error), remedy="name one release")
-        raise AuthorError(problem) from error
+        raise WrongWords(str(error), remedy="name one release, as acme/train@1.2.0") from error
     full_name = "/".join(parts)
     having = [
         each
