@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from windlass_registry.catalog import Catalog
-from windlass_registry.choosing import Choice, HeldBack, Rules, choose, is_allowed, listed
+from windlass_registry.choosing import Choice, HeldBack, Rules, choose, listed
 from windlass_registry.index import Release
 from windlass_registry.lock import LockFile, Pin, ResolvedAction
 from windlass_registry.refs import COPY_IT, GitRef, LocalRef, RefError, RegistryRef, parse_uses
 from windlass_registry.sources.git import in_repository
 from windlass_registry.sources.packages import Package
-from windlass_registry.versions import Version, VersionError
+from windlass_registry.versions import Digest, Version, VersionError, VersionRange
 
 LoadLocal = Callable[[LocalRef], ResolvedAction]
 """Gives the folder's action. Raises RefError where there is none, AuthorError where it is broken."""
@@ -67,7 +67,7 @@ class Meanings:
 
     def is_far(self, uses: str) -> bool:
         """Whether looking it up may take a network's time of its own."""
-        return uses.startswith(("github.com/", "git+")) and self._pin(uses) is None
+        return uses.startswith(("github.com/", "git+"))
 
     def of(self, uses: str) -> Meaning:
         """What the text means.
@@ -117,17 +117,18 @@ class Meanings:
         """What is pinned: from the store where it is there, else from its source by version and digest."""
         if pin.name != ref.full_name:
             raise RefError(f"the lock pins '{uses}' to '{pin.name}', another action", remedy=_ANEW)
-        known = self._catalog.known(ref)
-        release = _matching(uses, ref, pin, known)
+        if not _fits(ref, pin):
+            raise RefError(f"the lock pins '{uses}' to {pin.version}, which is outside it", remedy=_ANEW)
+        release = _matching(pin, self._catalog.known(ref))
         if release is None and self._rules.policy.require_signatures:
-            release = _matching(uses, ref, pin, self._catalog.releases(ref))
+            release = _matching(pin, self._catalog.releases(ref))
         stored = self._catalog.stored(pin.digest)
         if stored is not None and not (release is None and self._rules.policy.require_signatures):
             self._judge(uses, release)
             return _of_store(uses, ref, pin, stored, warnings=_warnings(release))
         if release is None:
             everything = self._catalog.releases(ref)
-            release = _matching(uses, ref, pin, everything)
+            release = _matching(pin, everything)
             if release is None:
                 raise RefError(
                     f"the lock pins '{uses}' to {pin.version}, which is not here; "
@@ -253,11 +254,20 @@ def _of_store(
     )
 
 
-def _matching(uses: str, ref: RegistryRef, pin: Pin, releases: Sequence[Release]) -> Release | None:
+def _fits(ref: RegistryRef, pin: Pin) -> bool:
+    """Whether what is pinned is within the reference's range, or its very bytes."""
+    match ref.version:
+        case Digest(text=digest):
+            return pin.digest == digest
+        case VersionRange() as allowed:
+            return allowed.contains(_version(pin.version))
+
+
+def _matching(pin: Pin, releases: Sequence[Release]) -> Release | None:
     """The release that is pinned; None where it is not among these.
 
     Raises:
-        RefError: its version has other bytes, or lies outside what the text allows.
+        RefError: its version has other bytes.
     """
     release = next((each for each in releases if str(each.version) == pin.version), None)
     if release is None:
@@ -268,8 +278,6 @@ def _matching(uses: str, ref: RegistryRef, pin: Pin, releases: Sequence[Release]
             f"it has {release.digest}, the lock {pin.digest}",
             remedy=_ANEW,
         )
-    if not is_allowed(ref, release):
-        raise RefError(f"the lock pins '{uses}' to {release.version}, which is outside it", remedy=_ANEW)
     return release
 
 

@@ -205,6 +205,13 @@ def test_a_yank_that_this_machine_has_learned_of_is_told_without_the_network(sho
     assert "may not run here: acme/a 1.0.0 was yanked by its publisher: leaks tokens" in said
 
 
+def test_a_pin_outside_of_what_is_asked_for_is_refused_without_the_network(shop: Shop) -> None:
+    made = shop.release("acme/a", "2.0.0")
+    pin = resolved(shop.catalog(made), "acme/a@v2").pins().pins["acme/a@v2"]
+    said = refused(shop.asking(Unreachable()), "acme/a@v1", lock=LockFile(pins={"acme/a@v1": pin}))
+    assert "the lock pins 'acme/a@v1' to 2.0.0, which is outside it" in said
+
+
 def test_a_lock_that_has_the_bytes_of_something_else_is_refused(shop: Shop) -> None:
     made, other = shop.release("acme/a"), shop.release("acme/b")
     among = shop.catalog(made, other)
