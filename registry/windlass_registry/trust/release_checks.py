@@ -12,6 +12,7 @@ from tuf.api.metadata import Targets
 from windlass_registry.archive import Entry, read_archive
 from windlass_registry.errors import AuthorError, OperatorError
 from windlass_registry.publication import Publication, Refused
+from windlass_registry.refs import LocalRef, parse_uses
 from windlass_registry.releases import ReleaseFacts
 from windlass_registry.samples.manifest import read_sample
 from windlass_registry.sources.packages import manifest_of
@@ -53,6 +54,13 @@ def _check_manifest(entries: Mapping[str, Entry], facts: ReleaseFacts) -> None:
         raise Refused(f"the manifest of {facts.path} says version {manifest.version}", why="manifest")
     if set(manifest.uses()) != set(facts.uses):
         raise Refused(f"the manifest of {facts.path} uses other actions than are signed", why="manifest")
+    for uses in facts.uses:
+        if isinstance(parse_uses(uses), LocalRef):
+            raise Refused(
+                f"{facts.path} uses '{uses}', a folder that nobody else has",
+                why="manifest",
+                remedy="publish that too, and use it by its name",
+            )
 
 
 def _check_sample(entries: Mapping[str, Entry], facts: ReleaseFacts) -> None:

@@ -14,6 +14,7 @@ from windlass_registry.errors import OperatorError
 from windlass_registry.hosting.folder import RegistryFolder
 from windlass_registry.names import check_name
 from windlass_registry.publication import Publication, Refused
+from windlass_registry.refs import LocalRef, RefError, parse_uses
 from windlass_registry.releases import NOTES_CHARS, SUMMARY_CHARS, Kind, ReleaseFacts, whole_seconds
 from windlass_registry.samples.manifest import read_sample
 from windlass_registry.sources.packages import manifest_of
@@ -210,6 +211,8 @@ def _action(entries: Sequence[Entry], arguments: Namespace, invocation: Invocati
         return None
     for warning in manifest.warnings:
         invocation.say(str(warning))
+    for uses in manifest.uses():
+        _check_use(uses, arguments.folder)
     return _Said(
         kind="action",
         name=manifest.name,
@@ -217,6 +220,22 @@ def _action(entries: Sequence[Entry], arguments: Namespace, invocation: Invocati
         summary=manifest.description,
         uses=manifest.uses(),
     )
+
+
+def _check_use(uses: str, folder: str) -> None:
+    """What a package uses has to mean the same to everybody."""
+    try:
+        ref = parse_uses(uses)
+    except RefError as error:
+        raise WrongWords(
+            f"{folder} uses '{uses}', which means nothing here: {error.message}",
+            remedy=error.remedy or "name a release",
+        ) from error
+    if isinstance(ref, LocalRef):
+        raise WrongWords(
+            f"{folder} uses '{uses}', a folder that nobody else has",
+            remedy="publish that too, and use it by its name",
+        )
 
 
 def _sample(entries: Sequence[Entry], arguments: Namespace) -> _Said | None:
