@@ -64,6 +64,8 @@ class ActiveRun:
         self.state: State | None = None
         self._book = RunBook(ledger, self.id, gates=gates, is_reported=is_reported, giving_up=giving_up)
         self._clock = clock
+        self.rest = threading.Lock()
+        """Held by whoever removes what a run that waits has on the host, and by whoever lets it go on."""
         self._gates = gates
         self._cancel_reason = ""
         self._is_begun = around.run.started_at is not None
@@ -185,6 +187,12 @@ class ActiveRun:
             self._gates.refresh()
             released = [Decision(key=key, what="start") for key in self._gates.waiting]
             return self._follow(released, Changes(at=self._clock()))
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing of it goes on until somebody answers to a gate."""
+        with self.lock:
+            return bool(self._waits) and self.state is None
 
     def gates_look_in_s(self) -> float | None:
         """In how many seconds to look at the gates again, where nobody was told of that yet."""

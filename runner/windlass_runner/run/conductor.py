@@ -116,7 +116,9 @@ class Conductor:
         if waiting is not None:
             active, force = self._activate(*waiting), True
         if active is not None:
-            self._slots.follow(active, active.cancel(reason, force=force))
+            with active.rest:
+                starts = active.cancel(reason, force=force)
+            self._slots.follow(active, starts)
 
     def look_at_gates(self, run_id: str) -> None:
         """Somebody has answered to a gate of that run. Idempotent; does nothing for one not active here."""
@@ -249,6 +251,8 @@ class Conductor:
 
     def _finish_if_over(self, active: ActiveRun) -> None:
         if active.state is None:
+            if active.is_at_rest and not self._host.is_attended and not self._closing.is_set():
+                self._behind.submit(self._vacate, active)
             return
         with self._lock:
             if self._runs.pop(active.id, None) is None:
@@ -258,6 +262,17 @@ class Conductor:
             self._turns.leave(group_key(active.record.repository, group.name), active.id)
         if not self._closing.is_set():
             self._behind.submit(self._tidy, active.id)
+
+    def _vacate(self, active: ActiveRun) -> None:
+        """A run that waits for people, for days perhaps, keeps nothing on the host but files: networks are
+        few. What goes on then makes its own anew."""
+        self._slots.wait_cleaned(active.id)
+        with active.rest:
+            if active.is_at_rest:
+                try:
+                    self._host.engine.destroy(active.id)
+                except WindlassError as error:
+                    log.warning("cannot remove what run %s does not need: %s", active.id, error)
 
     def _tidy(self, run_id: str) -> None:
         """Remove what is left of a run on the host; never cancelled, tried until it is done."""

@@ -80,7 +80,9 @@ class Slots:
     def look_at_gates(self, active: ActiveRun) -> None:
         """Somebody has answered to a gate of the run, or its time has come."""
         if not self._closing.is_set():
-            self.follow(active, active.look_at_gates())
+            with active.rest:
+                starts = active.look_at_gates()
+            self.follow(active, starts)
 
     def wait_cleaned(self, run_id: str) -> None:
         """Block until what the run's attempts left is cleaned away."""

@@ -269,3 +269,14 @@ jobs:
 """
     assert here.run(text).state == "success"
     assert here.ledger.deployments.list()[0].url == "https://pr-7.example.org"
+
+
+@pytest.mark.docker
+def test_a_run_that_waits_keeps_nothing_on_the_host_but_files(docker_runner: Runner) -> None:
+    docker_runner.environments = production()
+    run_id = docker_runner.begin(DEPLOY)
+    waiting(docker_runner, run_id)
+    docker_runner.until(lambda: run_id not in docker_runner.engine.present_runs())
+    answer(docker_runner, run_id)
+    found = docker_runner.finished(run_id)
+    assert found.states() == {"build": "success", "deploy": "success", "after": "success"}
