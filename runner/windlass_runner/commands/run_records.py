@@ -8,6 +8,7 @@ from typing import Any
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.records import AttemptRecord, JobRecord, RunRecord
 from windlass_runner.run.answers import gates_json
+from windlass_runner.run.verdicts import read_judged
 
 
 def record_json(run: RunRecord) -> dict[str, Any]:
@@ -49,6 +50,7 @@ def _attempt_json(attempt: AttemptRecord) -> dict[str, Any]:
         "cause": attempt.cause,
         "reason": attempt.detail.get("reason", ""),
         "images": images_of(attempt),
+        "expectations": [asdict(one) for one in read_judged(attempt.detail)],
     }
 
 

@@ -31,6 +31,7 @@ def execute(arguments: Namespace, invocation: Invocation) -> int:
     from windlass_runner.commands.run_records import images_of, run_json
     from windlass_runner.commands.summary import render_summary
     from windlass_runner.commands.telling import failure_tail, short_paths
+    from windlass_runner.run.verdicts import judged_of
 
     place = find_place(arguments, invocation)
     with open_ledger(place) as ledger:
@@ -42,12 +43,21 @@ def execute(arguments: Namespace, invocation: Invocation) -> int:
         follower = Follower(ledger, place.storage, run.id, with_lines=False)
         follower.read()
         view = follower.view
-        images = sorted({each for one in ledger.runs.attempts(run.id) for each in images_of(one).items()})
+        attempts = ledger.runs.attempts(run.id)
+        images = sorted({each for one in attempts for each in images_of(one).items()})
     paint = Paint(invocation.has_colour(invocation.out))
     tail = failure_tail(view, place.storage)
     shorten = short_paths(place.storage, run.id)
     invocation.out.write(
-        render_summary(view, paint=paint, now=time.time(), tail=tail, shorten=shorten, images=images)
+        render_summary(
+            view,
+            paint=paint,
+            now=time.time(),
+            tail=tail,
+            shorten=shorten,
+            images=images,
+            judged=judged_of(attempts),
+        )
     )
     if page is not None:
         invocation.print(paint(f"page {page}", "dim"))

@@ -24,6 +24,7 @@ from windlass_runner.plan.model import Plan
 from windlass_runner.run.gates import has_gate
 from windlass_runner.run.log_file import LogLine, read_log
 from windlass_runner.run.storage import Storage
+from windlass_runner.run.verdicts import judged_of
 
 if TYPE_CHECKING:
     from windlass_runner.commands.doorkeeper import Doorkeeper
@@ -124,7 +125,12 @@ def tell_end(
     tail = failure_tail(view, storage)
     paint = Paint(invocation.has_colour(invocation.out))
     text = render_summary(
-        view, paint=paint, now=time.time(), tail=tail, shorten=short_paths(storage, view.run.id)
+        view,
+        paint=paint,
+        now=time.time(),
+        tail=tail,
+        shorten=short_paths(storage, view.run.id),
+        judged=judged_of(ledger.runs.attempts(view.run.id)),
     )
     invocation.out.write(text)
 

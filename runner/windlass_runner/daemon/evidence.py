@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.records import AttemptRecord, JobRecord, RunRecord
 from windlass_runner.plan.codec import loads
 from windlass_runner.plan.model import Plan
+from windlass_runner.run.base_run import find_base
 from windlass_runner.run.check_evidence import BaseFigures, Evidence, JobEvidence
 from windlass_runner.run.courses import Point, read_courses
 from windlass_runner.run.log_file import read_log_end
@@ -23,8 +24,6 @@ from windlass_runner.workflow.events import Event
 _LOGS_READ: Final = 10
 """Of the jobs that failed first: what failed after them seldom tells more."""
 _LOG_LINES: Final = 400
-_BASES_LOOKED_AT: Final = 10
-_HEADS: Final = "refs/heads/"
 
 
 def read_evidence(
@@ -56,16 +55,6 @@ def read_evidence(
     )
 
 
-def figures(metrics: Mapping[str, Any]) -> dict[str, float]:
-    """The last value of each metric of a job, as the ledger keeps them."""
-    found = {name: kept.get("last") if isinstance(kept, Mapping) else kept for name, kept in metrics.items()}
-    return {
-        name: float(value)
-        for name, value in found.items()
-        if isinstance(value, int | float) and not isinstance(value, bool)
-    }
-
-
 def _log_ends(storage: Storage, jobs: Sequence[JobRecord]) -> dict[str, tuple[str, ...]]:
     failed = [job for job in jobs if job.state in ("failure", "timed_out", "neutral") and job.attempt]
     failed.sort(key=lambda job: (job.state == "neutral", job.ended_at or 0.0))
@@ -94,30 +83,4 @@ def _images(attempt: AttemptRecord | None) -> dict[str, str]:
 
 
 def _base(ledger: Ledger, run: RunRecord) -> BaseFigures | None:
-    """Those of the newest run of the workflow that succeeded on the base branch, for another commit, before
-    this run: so the comparison does not change when the branch moves on."""
-    ref = _base_ref(run, Event.from_json(json.loads(ledger.runs.event(run.id))))
-    earlier = ledger.runs.list(
-        repository=run.repository,
-        workflow=run.workflow,
-        state="success",
-        ref=ref,
-        before=run.id,
-        limit=_BASES_LOOKED_AT,
-    )
-    base = next(
-        (one for one in earlier if one.sha != run.sha and one.workflow_path == run.workflow_path), None
-    )
-    if base is None or ref is None:
-        return None
-    metrics = {job.key: figures(job.metrics) for job in ledger.runs.jobs(base.id)}
-    return BaseFigures(ref=ref.removeprefix(_HEADS), sha=base.sha, metrics=metrics)
-
-
-def _base_ref(run: RunRecord, event: Event) -> str | None:
-    """A pull request's base; for a push the default branch, where the forge says which that is, else the
-    same ref."""
-    repository = event.payload.get("repository")
-    default = repository.get("default_branch") if isinstance(repository, Mapping) else None
-    branch = event.base_ref or default
-    return f"{_HEADS}{branch}" if branch else run.ref
+    return find_base(ledger, run, Event.from_json(json.loads(ledger.runs.event(run.id))))

@@ -7,16 +7,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from windlass_runner.daemon.evidence import figures, read_evidence
+from windlass_runner.daemon.apps import with_apps
+from windlass_runner.daemon.evidence import read_evidence
 from windlass_runner.forges.base import CommitStatus, Deployment, PullRequestComment
 from windlass_runner.ledger.gate_records import Gate
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.records import JobRecord, RunRecord
+from windlass_runner.run.base_run import figures
 from windlass_runner.run.check_comment import comment_text
 from windlass_runner.run.check_evidence import Evidence
 from windlass_runner.run.check_report import to_checks
 from windlass_runner.run.report import JobReport, OutputReport, RemarkReport, RunReport, note_text, to_note
 from windlass_runner.run.storage import Storage
+from windlass_runner.run.verdicts import Judged, judged_of
 from windlass_runner.web.links import LINKED_TYPES, Links, job_anchor
 from windlass_runner.workflow.events import Event
 
@@ -139,7 +142,8 @@ def run_report(ledger: Ledger, run: RunRecord, *, url: str | None, links: Links 
     """One run with its jobs. With `links`, files that they put out have an address."""
     jobs = ledger.runs.jobs(run.id)
     gates = {gate.job_key: gate for gate in ledger.gates.of_run(run.id)}
-    return RunReport(
+    judged = judged_of(ledger.runs.attempts(run.id))
+    report = RunReport(
         workflow=run.workflow,
         path=run.workflow_path,
         state=run.state,
@@ -149,14 +153,28 @@ def run_report(ledger: Ledger, run: RunRecord, *, url: str | None, links: Links 
         finished=run.ended_at,
         url=url,
         jobs=tuple(
-            _job_report(job, links, gates.get(job.key), url=f"{url}#{job_anchor(place)}" if url else None)
+            _job_report(
+                job,
+                links,
+                gates.get(job.key),
+                judged=judged.get(job.key, ()),
+                url=f"{url}#{job_anchor(place)}" if url else None,
+            )
             for place, job in enumerate(jobs, 1)
         ),
         remarks=() if jobs else _refusals(ledger, run),
     )
+    return report if links is None else with_apps(report, ledger, run, links)
 
 
-def _job_report(job: JobRecord, links: Links | None, gate: Gate | None, *, url: str | None) -> JobReport:
+def _job_report(
+    job: JobRecord,
+    links: Links | None,
+    gate: Gate | None,
+    *,
+    judged: tuple[Judged, ...],
+    url: str | None,
+) -> JobReport:
     return JobReport(
         url=url,
         key=job.key,
@@ -171,6 +189,7 @@ def _job_report(job: JobRecord, links: Links | None, gate: Gate | None, *, url: 
             _output(name, found, url=_url(job, name, links)) for name, found in job.outputs.items()
         ),
         remarks=tuple(_remark(found) for found in job.annotations if isinstance(found, Mapping)),
+        expectations=judged,
         gate=gate,
     )
 

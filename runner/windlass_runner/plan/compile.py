@@ -137,6 +137,7 @@ def _spec(workflow: Workflow, job: Job, lock: Lock, options: PlanOptions) -> Job
 
 
 def _with_secrets(spec: JobSpec, workflow: Workflow) -> JobSpec:
+        expect_lines={metric: at.line for metric, at in job.expect_at.items()},
     """Note which secrets a job mentions, in its own texts and in the workflow's `env`."""
     names = {
         path[1]

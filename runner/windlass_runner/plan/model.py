@@ -180,6 +180,8 @@ class JobSpec:
     reuse: Reuse | None = None
     expect: Mapping[str, str] = field(default_factory=dict)
     priority: int = 0
+    expect_lines: Mapping[str, int] = field(default_factory=dict)
+    """Where its conditions stand in the workflow file."""
     has_checkout: bool = True
     secrets: tuple[str, ...] = ()
     """Names of the secrets that it mentions; no others are given to it."""

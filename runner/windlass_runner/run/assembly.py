@@ -25,6 +25,7 @@ from windlass_runner.plan.model import (
 )
 from windlass_runner.plan.resources import bounded
 from windlass_runner.plan.steps import is_like_githubs, leaves, stages_of
+from windlass_runner.run.check_evidence import BaseFigures
 from windlass_runner.run.frame import Frame
 from windlass_runner.run.images import Images
 from windlass_runner.run.job_environment import base_environment
@@ -54,6 +55,8 @@ class Surroundings:
     cpus: int
     memory_bytes: int
     cache_bytes: int = DEFAULT_LIMIT_BYTES
+    base: Callable[[], BaseFigures | None] = lambda: None
+    """The metrics that its jobs' are compared with; asked for once a job has succeeded."""
     remark: str = ""
     """What the owner of the job should know, at the head of its log."""
 

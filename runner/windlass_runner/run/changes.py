@@ -86,7 +86,11 @@ class Changes:
                 exit_code=ending.exit_code,
                 cause=ending.cause,
                 at=self.at,
-                detail={"reason": ending.reason, "images": dict(ending.images)},
+                detail={
+                    "reason": ending.reason,
+                    "images": dict(ending.images),
+                    **({"expectations": list(ending.expectations)} if ending.expectations else {}),
+                },
             )
         )
 

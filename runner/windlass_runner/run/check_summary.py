@@ -11,6 +11,7 @@ from typing import Final
 
 from windlass_runner.run.check_annotations import without_place
 from windlass_runner.run.check_evidence import Evidence
+from windlass_runner.run.check_expectations import expectations_section
 from windlass_runner.run.check_gates import answers_table, how_to_answer
 from windlass_runner.run.check_markdown import (
     and_more,
@@ -68,6 +69,7 @@ def run_summary(run: RunReport, evidence: Evidence, *, at: float) -> str:
         _problems(run.remarks),
         _jobs(run.jobs, at=at),
         _remarks(run.jobs),
+        expectations_section(run.jobs),
         metrics_section(run.jobs, evidence),
         _outputs(run.jobs),
     ]
@@ -81,6 +83,7 @@ def job_summary(job: JobReport, evidence: Evidence, *, at: float) -> str:
         how_to_answer((job,), None),
         _failure(failed, evidence, at=at, named=False),
         _remarks((job,)),
+        expectations_section((job,)),
         metrics_section((job,), evidence),
         _outputs((job,)),
     ]

@@ -23,6 +23,7 @@ from windlass_runner.plan.contexts import event_contexts, github_context
 from windlass_runner.plan.model import Group, Plan
 from windlass_runner.run.active import ActiveRun
 from windlass_runner.run.assembly import Surroundings
+from windlass_runner.run.base_run import find_base
 from windlass_runner.run.environments import Environments, no_environments
 from windlass_runner.run.gates import RunGates
 from windlass_runner.run.groups import Member, Turns
@@ -216,6 +217,7 @@ class Conductor:
             cpus=facts.cpus,
             memory_bytes=facts.memory_bytes,
             cache_bytes=host.cache_bytes,
+            base=lambda: find_base(host.ledger, record, plan.event),
         )
         active = ActiveRun(
             host.ledger,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -39,6 +39,8 @@ class Ending:
     """Digests of the images that ran, by the names that asked for them."""
     environment_url: str = ""
     """Where what it has deployed is reached."""
+    expectations: tuple[Mapping[str, Any], ...] = ()
+    """What `expect` asked for, with the verdicts (`run.verdicts.Judged`, as JSON)."""
 
 
 class Figures:
@@ -160,5 +162,9 @@ def with_remarks(
         reason=log.masked(ending.reason),
         metrics=figures.summaries(),
         summary=log.masked("\n".join(part for part in parts if part.strip())),
-        annotations=tuple(asdict(one) for one in log.annotations),
+        annotations=(*(asdict(one) for one in log.annotations), *_masked(ending.annotations, log)),
     )
+
+
+def _masked(remarks: Iterable[Mapping[str, Any]], log: JobLog) -> list[Mapping[str, Any]]:
+    return [{**remark, "message": log.masked(str(remark["message"]))} for remark in remarks]

@@ -29,7 +29,8 @@ def kept_ending(folders: AttemptFolders) -> Ending | None:
     except (OSError, ValueError):
         return None
     known = {field.name: found[field.name] for field in fields(Ending) if field.name in found}
-    return Ending(**{**known, "annotations": tuple(known.get("annotations", ()))})
+    lists = {name: tuple(known.get(name, ())) for name in ("annotations", "expectations")}
+    return Ending(**{**known, **lists})
 
 
 def _place(folders: AttemptFolders) -> Path:

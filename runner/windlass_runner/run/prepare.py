@@ -131,8 +131,6 @@ def _without_engine(spec: JobSpec) -> Iterator[tuple[tuple[str, ...], str, str]]
     if resources.labels:
         what = "labels of a host (`resources.labels`)"
         yield ("resources", "labels"), what, "take them out: there is one host"
-    if spec.expect:
-        yield ("expect",), "`expect`", "take it out, and compare the metrics yourself"
     if spec.reuse is not None:
         yield ("reuse",), "`reuse`", "take it out: every job runs"
     for output in spec.outputs:

@@ -5,7 +5,9 @@ Pure, and cheap to import: `windlass status` does nothing else. The document:
     {"version": 1, "commit": …, "state": …, "updated": …, "workflows": [
       {"name", "path", "run", "state", "reason", "started", "finished", "duration_s", "url", "problems",
        "jobs": [{"key", "name", "state", "reason", "attempt", "started", "finished", "duration_s", "url",
-                 "metrics": {name: value}, "outputs": [{"name", "type", "value" | "path", "url", …}],
+                 "metrics": {name: value},
+                 "expectations": [{"metric", "condition", "verdict", "found", "bound", "base"}],
+                 "outputs": [{"name", "type", "value" | "path", "url", …}],
                  "annotations": […], "environment", "answers": [{"actor", "answer", "comment", "at"}]}]}]}
 
 What is not known is left out. Times are seconds since 1970.
@@ -26,6 +28,7 @@ from windlass_runner.run.status_text import (
     parse_note,
     render_status,
 )
+from windlass_runner.run.verdicts import Judged
 
 State = Literal[
     "queued",
@@ -104,6 +107,7 @@ class JobReport:
     metrics: Mapping[str, float] = field(default_factory=dict)
     outputs: tuple[OutputReport, ...] = ()
     remarks: tuple[RemarkReport, ...] = ()
+    expectations: tuple[Judged, ...] = ()
     gate: Gate | None = None
     """The one that it came to, with what people answered."""
 
@@ -184,9 +188,21 @@ def _job_entry(job: JobReport) -> Json:
         **_times(job.started, job.finished),
         url=job.url,
         metrics=dict(sorted(job.metrics.items())) or None,
+        expectations=[_expectation_entry(one) for one in job.expectations] or None,
         outputs=[_output_entry(output) for output in job.outputs] or None,
         annotations=[_remark_entry(remark) for remark in job.remarks[:ANNOTATIONS_SHOWN]] or None,
         **(_gate_entry(job.gate) if job.gate is not None else {}),
+    )
+
+
+def _expectation_entry(one: Judged) -> Json:
+    return _known(
+        metric=one.metric,
+        condition=one.condition,
+        verdict=one.verdict,
+        found=one.found,
+        bound=one.bound,
+        base=one.base,
     )
 
 

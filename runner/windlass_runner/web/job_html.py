@@ -10,6 +10,7 @@ from windlass_runner.run.check_title import BROKEN, number_text
 from windlass_runner.run.log_file import LogLine
 from windlass_runner.run.plot import plot_svg
 from windlass_runner.run.report import OutputReport
+from windlass_runner.run.verdicts import VERDICT_WORDS, Judged, expected
 from windlass_runner.web.links import job_anchor
 from windlass_runner.web.pieces import NOTHING, link, pill, remarks_list, took
 from windlass_runner.web.run_view import ShownJob, ShownLog, ShownRun
@@ -19,7 +20,12 @@ _PLOTS_SHOWN: Final = 12
 
 def job_details(job: ShownJob, place: int, run: ShownRun) -> Html:
     """All that is known of one job, unfolded where people look first."""
-    body = [remarks_list(job.report.remarks), _metrics(job, run), _outputs(job.report.outputs)]
+    body = [
+        remarks_list(job.report.remarks),
+        _expectations(job.report.expectations),
+        _metrics(job, run),
+        _outputs(job.report.outputs),
+    ]
     summary = run.evidence.of(job.report.key).summary
     if summary.strip():
         body.append(fill("<h3>Summary</h3><pre>{it}</pre>", it=summary.strip()[:20_000]))
@@ -35,6 +41,26 @@ def job_details(job: ShownJob, place: int, run: ShownRun) -> Html:
         took=took(job.report.started, job.report.finished, run.at),
         inner=inner,
         log=_log(job.log, job_anchor(place)) if job.log is not None else NOTHING,
+    )
+
+
+def _expectations(expectations: Sequence[Judged]) -> Html:
+    if not expectations:
+        return NOTHING
+    rows = join(
+        fill(
+            '<tr><td>{metric}</td><td>{expected}</td><td class="number">{found}</td><td>{verdict}</td></tr>',
+            metric=one.metric,
+            expected=expected(one),
+            found="" if one.found is None else number_text(one.found),
+            verdict=f"{'✗' if one.is_broken else '✓'} {VERDICT_WORDS[one.verdict]}",
+        )
+        for one in expectations
+    )
+    return fill(
+        "<h3>Expectations</h3>\n<table><thead><tr><th>Metric</th><th>Expected</th>"
+        '<th class="number">Found</th><th>Verdict</th></tr></thead><tbody>{rows}</tbody></table>',
+        rows=rows,
     )
 
 

@@ -277,6 +277,8 @@ class Job:
     """None: the action's own default. `Reuse()` for `reuse: true`; `no_reuse` for `reuse: false`."""
     no_reuse: bool = False
     expect: Mapping[str, str] = field(default_factory=dict)
+    """Conditions by metric (`workflow.conditions`), as written."""
+    expect_at: Mapping[str, Position] = field(default_factory=dict)
     priority: int | None = None
     checkout: bool = True
     at: Position

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 import yaml
 
 from windlass_registry.documents import Position, is_null, kind_of
+from windlass_runner.workflow.conditions import ConditionError, parse_condition
 from windlass_runner.workflow.model import Job, JobInput, Resources, Reuse
 from windlass_runner.workflow.parse_data import read_job_inputs, read_outputs
 from windlass_runner.workflow.parse_resources import read_concurrency, read_resources, read_retry
@@ -81,11 +81,6 @@ ELSEWHERE: Final[Mapping[str, str]] = {
     "container-registries": "write resources: {container-registries: [NAME]}",
     "parameters": "write with: … for the action's inputs, env: … for variables",
 }
-_EXPECTATION = re.compile(
-    r"(?:>=|<=|==|!=|>|<)\s*"
-    r"(?:base(?:\s*[-+]\s*[0-9]+(?:\.[0-9]+)?(?:e[-+]?[0-9]+)?\s*%?)?|[-+]?[0-9]+(?:\.[0-9]+)?(?:e[-+]?[0-9]+)?)\Z",
-    re.IGNORECASE,
-)
 
 
 class ReadJob(NamedTuple):
@@ -173,6 +168,7 @@ def _build(
     reuse = fields.get("reuse")
     no_reuse = isinstance(reuse, yaml.ScalarNode) and reader.truth(reuse, "'reuse'") is False
     environment, url = _read_environment(reader, fields.get("environment"))
+    expect, expect_at = _read_expectations(reader, fields.get("expect"))
     return Job(
         id=name,
         name=_template(reader, fields, "name", Place.JOB),
@@ -202,7 +198,8 @@ def _build(
         else None,
         reuse=None if reuse is None or no_reuse else _read_reuse(reader, reuse),
         no_reuse=no_reuse,
-        expect=_read_expectations(reader, fields["expect"]) if "expect" in fields else {},
+        expect=expect,
+        expect_at=expect_at,
         priority=reader.integer(fields["priority"], "'priority'") if "priority" in fields else None,
         checkout=reader.truth(fields["checkout"], "'checkout'") is not False
         if "checkout" in fields
@@ -241,19 +238,23 @@ def _read_environment(reader: WorkflowReader, node: yaml.Node | None) -> tuple[s
     return _template(reader, fields, "name", Place.JOB), _template(reader, fields, "url", Place.STEP)
 
 
-def _read_expectations(reader: WorkflowReader, node: yaml.Node) -> dict[str, str]:
+def _read_expectations(
+    reader: WorkflowReader, node: yaml.Node | None
+) -> tuple[dict[str, str], dict[str, Position]]:
+    """The conditions by metric, and where they stand."""
     found: dict[str, str] = {}
-    for metric, (_, value) in reader.entries(node, "'expect'").items():
+    places: dict[str, Position] = {}
+    entries = reader.entries(node, "'expect'") if node is not None else {}
+    for metric, (key, value) in entries.items():
         text = reader.text(value, f"the condition on '{metric}'")
         if text is None:
             continue
         if "${{" in text:
             reader.template(value, f"the condition on '{metric}'", Place.JOB)
-        elif not _EXPECTATION.match(text.strip()):
-            reader.error(
-                value,
-                f"the condition on '{metric}' cannot be '{text}'",
-                "compare with a number or with base, such as '>= 0.9' or '>= base - 0.5%'",
-            )
-        found[metric] = text.strip()
-    return found
+        else:
+            try:
+                parse_condition(text)
+            except ConditionError as error:
+                reader.error(value, f"the condition on '{metric}': {error.problem}", error.remedy)
+        found[metric], places[metric] = text.strip(), Position.of(key)
+    return found, places

@@ -110,7 +110,7 @@ jobs:
   a:
     uses: script@v1
     with: {script: x}
-    expect: {score: '> 1'}
+    reuse: true
     outputs:
       weights: {type: model, with: {ref: digits}}
   b:

@@ -9,6 +9,7 @@ from windlass_runner.plan.model import ActionPin
 from windlass_runner.run.check_evidence import BaseFigures, Evidence, JobEvidence
 from windlass_runner.run.check_report import to_checks
 from windlass_runner.run.report import JobReport, OutputReport, RemarkReport, RunReport, State
+from windlass_runner.run.verdicts import Judged
 
 PATH = ".windlass/workflows/train.yaml"
 TRACEBACK = (
@@ -344,3 +345,31 @@ def test_nothing_of_a_strangers_text_is_markup_a_mention_or_a_link() -> None:
     (found,) = to_checks([(report, quiet)], at=9.0)
     for shown in (found.summary, found.text):
         assert not re.search(r"<img|\]\(h|://|@\w|#\d(?!\d*;)|^# ", shown, re.MULTILINE)
+
+
+def test_what_was_expected_stands_in_a_table_with_what_was_found() -> None:
+    judged = (
+        Judged(metric="rmse", condition="<= 60", verdict="holds", found=55.0, bound=60.0),
+        Judged(
+            metric="accuracy",
+            condition=">= base - 0.5%",
+            verdict="broken",
+            found=0.5,
+            bound=0.84575,
+            base=0.85,
+            base_name="main (1a2b3c4)",
+        ),
+        Judged(metric="f1", condition="> base", verdict="no base", found=0.3),
+        Judged(metric="recall", condition="> 0", verdict="not reported"),
+    )
+    reason = "expected accuracy >= base - 0.5% (0.84575: base 0.85 of main (1a2b3c4)), found 0.5 (and 1 more)"
+    found = check(run(job("train", "failure", expectations=judged, reason=reason), state="failure"))
+    assert found.title == f"train failed: {reason}"[:140]
+    table = found.summary.partition("### Expectations\n\n")[2].split("\n\n")[0].replace("&#62;", ">")
+    assert table.split("\n")[0] == "| Metric | Expected | Found | Base | Verdict |"
+    assert [re.sub("<.?code>", "", line) for line in table.split("\n")[2:]] == [
+        "| accuracy | >= base - 0.5% (0.84575) | **0.5** | 0.85, main (1a2b3c4) | ❌ broken |",
+        "| recall | > 0 |  |  | ❌ never reported |",
+        "| rmse | &#60;= 60 | **55** |  | ✅ holds |",
+        "| f1 | > base | **0.3** |  | ✅ holds: no base yet |",
+    ]
