@@ -123,7 +123,7 @@ def resolving(folder: Path, *, rounds: int) -> list[Figure]:
             floor=Beside(name="the packages alone", value=turns.wall_s("packages")),
             bound=turns.wall_s("locked") / turns.wall_s("packages"),
             spread=_spread(turns.samples["locked"]),
-            target=2.0,
+            target=2.5,
         ),
     ]
 
