@@ -164,7 +164,6 @@ def run_report(ledger: Ledger, run: RunRecord, *, url: str | None, links: Links 
         ),
         remarks=() if jobs else _refusals(ledger, run),
     )
-    return report if links is None else with_apps(report, ledger, run, links)
 
 
 def _job_report(

@@ -128,6 +128,7 @@ def _spec(workflow: Workflow, job: Job, lock: Lock, options: PlanOptions) -> Job
         concurrency=None if job.concurrency is None else _group(job.concurrency),
         reuse=job.reuse,
         expect=job.expect,
+        expect_lines={metric: at.line for metric, at in job.expect_at.items()},
         priority=(job.priority if job.priority is not None else workflow.priority) or 0,
         has_checkout=job.checkout,
         is_deterministic=job.uses is not None and lock.actions[job.uses].manifest.is_deterministic,
@@ -137,7 +138,6 @@ def _spec(workflow: Workflow, job: Job, lock: Lock, options: PlanOptions) -> Job
 
 
 def _with_secrets(spec: JobSpec, workflow: Workflow) -> JobSpec:
-        expect_lines={metric: at.line for metric, at in job.expect_at.items()},
     """Note which secrets a job mentions, in its own texts and in the workflow's `env`."""
     names = {
         path[1]

@@ -179,9 +179,9 @@ class JobSpec:
     concurrency: Group | None = None
     reuse: Reuse | None = None
     expect: Mapping[str, str] = field(default_factory=dict)
-    priority: int = 0
     expect_lines: Mapping[str, int] = field(default_factory=dict)
     """Where its conditions stand in the workflow file."""
+    priority: int = 0
     has_checkout: bool = True
     secrets: tuple[str, ...] = ()
     """Names of the secrets that it mentions; no others are given to it."""

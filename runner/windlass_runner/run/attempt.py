@@ -31,8 +31,8 @@ from windlass_runner.run.ending import (
     said_outputs,
     with_remarks,
 )
-from windlass_runner.run.frame import Frame
 from windlass_runner.run.expectations import say_expectations, with_expectations
+from windlass_runner.run.frame import Frame
 from windlass_runner.run.full_disk import find_full_disk
 from windlass_runner.run.kept import Kept, is_folder_itself, names_in_use
 from windlass_runner.run.kept_ending import keep_ending, kept_ending
@@ -272,6 +272,27 @@ class Attempt:
         url = to_text(evaluate_template(self.spec.environment_url or "", contexts))
         return replace(ending, environment_url=assembled.log.masked(url))
 
+    def _judged(self, ending: Ending, assembled: Assembled) -> Ending:
+        """What the program's success is worth, where figures are expected of it."""
+        if ending.state != "success" or not self.spec.expect:
+            return ending
+        for warning in self._figures.read(is_final=True):
+            assembled.log.system(warning, kind="warning")
+        try:
+            base = self._around.base()
+        except (OperatorError, UpstreamError) as error:  # as without an engine: nothing can be decided now
+            raise EngineUnavailable(str(error)) from error
+        ended = with_expectations(
+            replace(ending, metrics=self._figures.summaries()),
+            self.spec,
+            path=self._around.plan.path,
+            contexts=assembled.scope.contexts,
+            job_key=self.job.key,
+            base=base,
+        )
+        say_expectations(ended, assembled.log)
+        return ended
+
     def _image_here(self) -> str:
         """An image that is on the host: one that ran. The job's own need not be, its actions bring theirs."""
         if self._assembled is None:
@@ -305,27 +326,6 @@ class Attempt:
 
     def _full_disk(self) -> HostFull | None:
         return find_full_disk(self._around.storage.root, self._folders.root)
-
-    def _judged(self, ending: Ending, assembled: Assembled) -> Ending:
-        """What the program's success is worth, where figures are expected of it."""
-        if ending.state != "success" or not self.spec.expect:
-            return ending
-        for warning in self._figures.read(is_final=True):
-            assembled.log.system(warning, kind="warning")
-        try:
-            base = self._around.base()
-        except (OperatorError, UpstreamError) as error:  # as without an engine: nothing can be decided now
-            raise EngineUnavailable(str(error)) from error
-        ended = with_expectations(
-            replace(ending, metrics=self._figures.summaries()),
-            self.spec,
-            path=self._around.plan.path,
-            contexts=assembled.scope.contexts,
-            job_key=self.job.key,
-            base=base,
-        )
-        say_expectations(ended, assembled.log)
-        return ended
 
     def _host_problem(self, error: OSError) -> OperatorError:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
