@@ -40,6 +40,12 @@ class ServerPublishing:
         """See `Publishing`."""
         self._send(publication, "/publications")
 
+    def change_root(self, root: bytes, *, targets: bytes | None) -> None:
+        """As `RegistryFolder.change_root`. Raises as `accept`."""
+        from windlass_registry.server.publishing import encode_root
+
+        self._call("POST", "/root", encode_root(root, targets))
+
     def _send(self, publication: Publication, path: str) -> None:
         from windlass_registry.server.publishing import encode_publication
 

@@ -33,7 +33,13 @@ from windlass_registry.server.files import serve_file
 from windlass_registry.server.limits import ServerLimits
 from windlass_registry.server.pages import make_pages
 from windlass_registry.server.problems import HttpProblem, problem_of, problem_response
-from windlass_registry.server.publishing import as_problem, check_quota, check_token, decode_publication
+from windlass_registry.server.publishing import (
+    as_problem,
+    check_quota,
+    check_token,
+    decode_publication,
+    decode_root,
+)
 from windlass_registry.server.rates import Buckets
 from windlass_registry.server.shelves import Shelves
 from windlass_registry.server.showing import Showing
@@ -76,6 +82,7 @@ def make_registry(server: RegistryServer) -> Starlette:
         Route(f"{API}/packages/{{name:path}}", part.package, methods=["GET"]),
         Route(f"{API}/uploads/{{digest}}", part.upload, methods=["PUT"]),
         Route(f"{API}/publications", part.publish, methods=["POST"]),
+        Route(f"{API}/root", part.change_root, methods=["POST"]),
         Route(f"{API}/token", part.token, methods=["GET"]),
         *make_pages(part.showing, url=server.url, count=part.count_read),
     ]
@@ -165,6 +172,18 @@ class _Application:
         is_check = request.query_params.get("check") == "true"
         answer = await run_in_threadpool(self._publish, token, body, is_check=is_check)
         return JSONResponse(answer, HTTPStatus.OK if is_check else HTTPStatus.CREATED)
+
+    async def change_root(self, request: Request) -> Response:
+        """Take the next root, from the registry's owner."""
+        token = await self._admit(request)
+        check_token(token, ("root",))
+        body = await _read_body(request, at_most=self._server.limits.publication_bytes)
+        root, targets = decode_root(body)
+        try:
+            await run_in_threadpool(self._server.folder.change_root, root, targets=targets)
+        except Refused as refused:
+            raise as_problem(refused) from refused
+        return JSONResponse({"roles": ["root"] if targets is None else ["root", "targets"]})
 
     def _publish(self, token: PublisherToken, body: bytes, *, is_check: bool) -> dict[str, Any]:
         server = self._server

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -47,7 +47,23 @@ def decode_publication(body: bytes) -> tuple[dict[str, bytes], list[str], dict[s
     return roles, archives, statements
 
 
-def check_token(token: PublisherToken, roles: Mapping[str, bytes]) -> None:
+def encode_root(root: bytes, targets: bytes | None) -> bytes:
+    """The body of `POST /root`."""
+    value = {"root": _to_text(root), "targets": None if targets is None else _to_text(targets)}
+    return json.dumps(value).encode()
+
+
+def decode_root(body: bytes) -> tuple[bytes, bytes | None]:
+    """The next root, and `targets` where another key signs it. Raises HttpProblem (400)."""
+    try:
+        value = json.loads(body)
+        targets = value["targets"]
+        return _from_text(value["root"]), None if targets is None else _from_text(targets)
+    except (ValueError, KeyError, TypeError, RecursionError, binascii.Error) as error:
+        raise unreadable("the body holds no root", remedy="see openapi.json") from error
+
+
+def check_token(token: PublisherToken, roles: Iterable[str]) -> None:
     """Raise HttpProblem (403) where the token is not for all that is sent."""
     for role in roles:
         namespace = None if role in OWN_ROLES else role.partition(".")[0]
@@ -56,7 +72,7 @@ def check_token(token: PublisherToken, roles: Mapping[str, bytes]) -> None:
             raise HttpProblem(
                 HTTPStatus.FORBIDDEN,
                 f"the token '{token.name}' is not for {what}",
-                remedy="ask the registry's owner for one that is",
+                remedy="ask the registry's owner for one that is (made without --namespace it is for all)",
             )
 
 

@@ -177,6 +177,13 @@ class RegistryClient:
         assert found is not None
         return found
 
+    @property
+    def root(self) -> Root:
+        """The newest root: whose keys the others are."""
+        found = self._updated()._trusted_set.root
+        assert isinstance(found, Root)
+        return found
+
     def namespace(self, name: str) -> Namespace | None:
         """What is published in a namespace; None where nobody owns it.
 

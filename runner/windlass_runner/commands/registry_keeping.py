@@ -1,4 +1,4 @@
-"""`windlass registry init`, `grant`, `refresh`: what the owner of a registry does."""
+"""`windlass registry init`, `grant`, `rekey`, `refresh`: what the owner of a registry does."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from windlass_runner.commands.registries import (
     utc_now,
 )
 from windlass_runner.commands.registry_list import absolute_address
+from windlass_runner.commands.registry_owning import local_folder, open_owned
 
 
 def begin(arguments: Namespace, invocation: Invocation) -> int:
@@ -65,16 +66,15 @@ def begin(arguments: Namespace, invocation: Invocation) -> int:
 def grant(arguments: Namespace, invocation: Invocation) -> int:
     """Sign that a namespace belongs to a key."""
     known = chosen_registry(arguments.registry, invocation)
-    folder = _local(known)
-    state = folder.roles()
+    owned = open_owned(known, invocation)
     namespace: str = arguments.namespace
     if arguments.despite_likeness:
         check_namespace(namespace)
     else:
-        check_new_namespace(namespace, roles.role_names(state.targets))
+        check_new_namespace(namespace, roles.role_names(owned.targets))
     owner = load_public_key(invocation.folder / Path(arguments.key).expanduser())
     ring = key_ring(invocation)
-    names = ring.find(state.root.get_delegated_role("targets").keyids)
+    names = ring.find(owned.root.get_delegated_role("targets").keyids)
     if not names:
         raise OperatorError(
             "the key that grants namespaces is not here", remedy="bring NAME.targets.key back to this machine"
@@ -84,7 +84,7 @@ def grant(arguments: Namespace, invocation: Invocation) -> int:
         "verified" if arguments.verified else "official" if arguments.official else None
     )
     publication = publishing.grant_publication(
-        state.targets,
+        owned.targets,
         namespace,
         [owner.key],
         badge=badge,
@@ -92,7 +92,7 @@ def grant(arguments: Namespace, invocation: Invocation) -> int:
         now=utc_now(),
         claim=None if arguments.claim is None else read_claim(invocation.folder / arguments.claim),
     )
-    folder.accept(publication)
+    owned.place.accept(publication)
     if arguments.json:
         invocation.print_json({"namespace": namespace, "owner": owner.key.keyid, "badge": badge})
     else:
@@ -104,31 +104,38 @@ def grant(arguments: Namespace, invocation: Invocation) -> int:
 def rekey(arguments: Namespace, invocation: Invocation) -> int:
     """Change keys of the registry's own roles, or sign anew with those that there are; readers follow by
     themselves."""
-    folder = _local(chosen_registry(arguments.registry, invocation))
-    state = folder.roles()
+    owned = open_owned(chosen_registry(arguments.registry, invocation), invocation)
+    place = owned.place
+    if arguments.online and not isinstance(place, RegistryFolder):
+        raise OperatorError(
+            "the key that signs what is newest is the server's own, and is made there",
+            remedy="run this with --online where the registry's folder is",
+        )
     ring, passphrase = key_ring(invocation), read_passphrase(arguments, invocation)
-    names = ring.find(state.root.get_delegated_role("root").keyids)
+    names = ring.find(owned.root.get_delegated_role("root").keyids)
     if not names:
         raise OperatorError("the root's key is not here", remedy="bring NAME.root.key back from its safe")
     stem = names[0].partition(".")[0]
     new = publishing.NewKeys(
         root=ring.create_next(f"{stem}.root", passphrase=passphrase) if arguments.root else None,
         targets=ring.create_next(f"{stem}.targets", passphrase=passphrase) if arguments.targets else None,
-        online=folder.keys.create_next(ONLINE_KEY).public_key if arguments.online else None,
+        online=place.keys.create_next(ONLINE_KEY).public_key
+        if arguments.online and isinstance(place, RegistryFolder)
+        else None,
     )
     signer = ring.signer(names[0], passphrase=passphrase)
     if not arguments.targets:  # the same key then signs for longer, where it is here
-        same = ring.find(state.root.get_delegated_role("targets").keyids)
+        same = ring.find(owned.root.get_delegated_role("targets").keyids)
         again = ring.signer(same[0], passphrase=passphrase) if same else None
         new = replace(new, targets=again)
-    root, targets = publishing.next_root(state.root, state.targets, new, signer=signer, now=utc_now())
-    folder.change_root(root, targets=targets)
+    root, targets = publishing.next_root(owned.root, owned.targets, new, signer=signer, now=utc_now())
+    place.change_root(root, targets=targets)
     changed = [role for role in ("online", "targets", "root") if getattr(arguments, role)]
     if arguments.json:
-        invocation.print_json({"changed": changed, "root": state.root.version + 1})
+        invocation.print_json({"changed": changed, "root": owned.root.version + 1})
         return 0
     if changed:
-        number = state.root.version + 1
+        number = owned.root.version + 1
         invocation.print(f"changed: {', '.join(changed)}; the root is at version {number} now")
         invocation.say(
             "readers follow by themselves; put the new keys where the former were, and delete those"
@@ -143,7 +150,7 @@ def refresh(arguments: Namespace, invocation: Invocation) -> int:
     if arguments.folder is not None:
         folder = open_folder(Path(absolute_address(arguments.folder, invocation)))
     else:
-        folder = _local(chosen_registry(None, invocation))
+        folder = local_folder(chosen_registry(None, invocation))
     was_due = folder.refresh(is_forced=arguments.force)
     expires = folder.roles().timestamp.expires
     if arguments.json:
@@ -152,15 +159,6 @@ def refresh(arguments: Namespace, invocation: Invocation) -> int:
         what = "signed anew" if was_due else "not due"
         invocation.print(f"{folder.address}: {what}; it holds until {expires:%Y-%m-%d %H:%M} UTC")
     return 0
-
-
-def _local(known: KnownRegistry) -> RegistryFolder:
-    if "://" in known.registry.address and not known.registry.address.startswith("file://"):
-        raise OperatorError(
-            f"{known.registry.address} is not a folder of this machine",
-            remedy="do this where the registry's folder is",
-        )
-    return open_folder(Path(known.registry.address.removeprefix("file://")))
 
 
 def _new_folder(given: str | None, invocation: Invocation) -> Path:

@@ -201,8 +201,11 @@ def test_every_operation_of_the_document_is_there(served: Served) -> None:
     digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
     assert served.call(f"/api/v1/uploads/{digest}", method="PUT", body=content, token=token).status == 201
     served.call("/api/v1/publications", method="POST", body=b"{}", token=token)
+    served.call("/api/v1/root", method="POST", body=b"{}", token=served.token("owner", None))
     assert served.call("/api/v1/openapi.json").json["openapi"] == "3.1.0"
-    assert served.operations == {"findPackages", "showPackage", "showToken", "uploadArchive", "publish"}
+    assert served.operations == {
+        *("findPackages", "showPackage", "showToken", "uploadArchive", "publish", "changeRoot")
+    }
 
 
 def test_what_a_mirror_changes_is_not_believed(served: Served) -> None:
