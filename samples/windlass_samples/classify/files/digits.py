@@ -3,8 +3,10 @@
 import random
 from pathlib import Path
 
+DATA = Path(__file__).with_name("digits.txt")
 
-def load(path=Path(__file__).with_name("digits.txt")):
+
+def load(path=DATA):
     """All digits, in an order that is always the same and has nothing to do with the file's."""
     lines = [line.split() for line in Path(path).read_text().splitlines() if not line.startswith("#")]
     found = [([(ord(letter) - ord("a")) / 16 for letter in points], int(digit)) for digit, points in lines]

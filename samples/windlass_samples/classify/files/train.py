@@ -56,12 +56,17 @@ with open(os.environ.get("WINDLASS_METRICS", os.devnull), "a") as metrics:
         order.shuffle(to_learn)
         loss = learn(weights, to_learn, options.rate / epoch**0.5)
         right = accuracy(weights, to_test)
-        print(f"epoch {epoch:>2}: loss {loss:.3f}, {right:.1%} of {len(to_test)} unseen digits are right", flush=True)
+        print(
+            f"epoch {epoch:>2}: loss {loss:.3f}, {right:.1%} of {len(to_test)} unseen digits are right",
+            flush=True,
+        )
         for name, value in (("loss", loss), ("accuracy", right)):
             metrics.write(json.dumps({"name": name, "value": value, "step": epoch}) + "\n")
         metrics.flush()
 
 options.out.mkdir(parents=True, exist_ok=True)
 (options.out / "model.json").write_text(json.dumps({"weights": weights, "accuracy": right}))
-summary = f"## Digits\n\n**{right:.1%}** of {len(to_test)} unseen digits are right after {options.epochs} epochs.\n"
+summary = (
+    f"## Digits\n\n**{right:.1%}** of {len(to_test)} unseen digits are right after {options.epochs} epochs.\n"
+)
 Path(os.environ.get("GITHUB_STEP_SUMMARY", os.devnull)).write_text(summary)
