@@ -25,9 +25,7 @@ from windlass_registry.sources.packages import Package, load_package
 from windlass_registry.store import Store
 
 if TYPE_CHECKING:
-    from tuf.api.metadata import Root, Targets
-
-    from windlass_registry.trust.client import Namespace, RegistryClient
+    from windlass_registry.trust.client import Namespace, OwnRoles, RegistryClient
     from windlass_registry.trust.transport import Transport
 
 FRESH_FOR: Final = timedelta(seconds=10)
@@ -121,12 +119,11 @@ class RegistrySource:
                 self._asked_at = None
             return self._fresh_client().namespace(name)
 
-    def own_roles(self) -> tuple[Root, Targets]:
+    def own_roles(self) -> OwnRoles:
         """What the registry's owner signed, asked for just now. Raises as `facts`."""
         with self._mutex:
             self._asked_at = None
-            client = self._fresh_client()
-            return client.root, client.targets
+            return self._fresh_client().own_roles
 
     def statement(self, facts: ReleaseFacts) -> bytes:
         """The provenance of a release. Raises as `facts`."""

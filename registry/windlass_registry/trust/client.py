@@ -83,6 +83,14 @@ class Namespace:
         return {path: roles.read_target(target) for path, target in self.targets.items()}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnRoles:
+    """What a registry's owner signed last: whose keys the roles are, and who owns which namespace."""
+
+    root: Root
+    targets: Targets
+
+
 def pin_root(transport: Transport, *, expected: str | None = None) -> bytes:
     """The first root of a registry, to be kept: all that is believed of it later begins here.
 
@@ -178,11 +186,11 @@ class RegistryClient:
         return found
 
     @property
-    def root(self) -> Root:
-        """The newest root: whose keys the others are."""
-        found = self._updated()._trusted_set.root
-        assert isinstance(found, Root)
-        return found
+    def own_roles(self) -> OwnRoles:
+        """What the registry's owner signed."""
+        root = self._updated()._trusted_set.root
+        assert isinstance(root, Root)
+        return OwnRoles(root=root, targets=self.targets)
 
     def namespace(self, name: str) -> Namespace | None:
         """What is published in a namespace; None where nobody owns it.

@@ -71,10 +71,10 @@ def grant(arguments: Namespace, invocation: Invocation) -> int:
     if arguments.despite_likeness:
         check_namespace(namespace)
     else:
-        check_new_namespace(namespace, roles.role_names(owned.targets))
+        check_new_namespace(namespace, roles.role_names(owned.signed.targets))
     owner = load_public_key(invocation.folder / Path(arguments.key).expanduser())
     ring = key_ring(invocation)
-    names = ring.find(owned.root.get_delegated_role("targets").keyids)
+    names = ring.find(owned.signed.root.get_delegated_role("targets").keyids)
     if not names:
         raise OperatorError(
             "the key that grants namespaces is not here", remedy="bring NAME.targets.key back to this machine"
@@ -84,7 +84,7 @@ def grant(arguments: Namespace, invocation: Invocation) -> int:
         "verified" if arguments.verified else "official" if arguments.official else None
     )
     publication = publishing.grant_publication(
-        owned.targets,
+        owned.signed.targets,
         namespace,
         [owner.key],
         badge=badge,
@@ -112,7 +112,7 @@ def rekey(arguments: Namespace, invocation: Invocation) -> int:
             remedy="run this with --online where the registry's folder is",
         )
     ring, passphrase = key_ring(invocation), read_passphrase(arguments, invocation)
-    names = ring.find(owned.root.get_delegated_role("root").keyids)
+    names = ring.find(owned.signed.root.get_delegated_role("root").keyids)
     if not names:
         raise OperatorError("the root's key is not here", remedy="bring NAME.root.key back from its safe")
     stem = names[0].partition(".")[0]
@@ -125,17 +125,19 @@ def rekey(arguments: Namespace, invocation: Invocation) -> int:
     )
     signer = ring.signer(names[0], passphrase=passphrase)
     if not arguments.targets:  # the same key then signs for longer, where it is here
-        same = ring.find(owned.root.get_delegated_role("targets").keyids)
+        same = ring.find(owned.signed.root.get_delegated_role("targets").keyids)
         again = ring.signer(same[0], passphrase=passphrase) if same else None
         new = replace(new, targets=again)
-    root, targets = publishing.next_root(owned.root, owned.targets, new, signer=signer, now=utc_now())
+    root, targets = publishing.next_root(
+        owned.signed.root, owned.signed.targets, new, signer=signer, now=utc_now()
+    )
     place.change_root(root, targets=targets)
     changed = [role for role in ("online", "targets", "root") if getattr(arguments, role)]
     if arguments.json:
-        invocation.print_json({"changed": changed, "root": owned.root.version + 1})
+        invocation.print_json({"changed": changed, "root": owned.signed.root.version + 1})
         return 0
     if changed:
-        number = owned.root.version + 1
+        number = owned.signed.root.version + 1
         invocation.print(f"changed: {', '.join(changed)}; the root is at version {number} now")
         invocation.say(
             "readers follow by themselves; put the new keys where the former were, and delete those"

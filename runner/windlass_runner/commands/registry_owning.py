@@ -8,12 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tuf.api.metadata import Root, Targets
-
 from windlass_registry.errors import OperatorError
 from windlass_registry.hosting.folder import RegistryFolder
 from windlass_registry.known_registries import KnownRegistry
 from windlass_registry.server_publishing import ServerPublishing
+from windlass_registry.trust.client import OwnRoles
 from windlass_runner.commands.invocation import Invocation
 from windlass_runner.commands.registries import open_folder, open_source
 from windlass_runner.commands.registry_login import token_for
@@ -23,8 +22,7 @@ from windlass_runner.commands.registry_login import token_for
 class OwnedRegistry:
     """What the owner signed last, and what takes the next."""
 
-    root: Root
-    targets: Targets
+    signed: OwnRoles
     place: RegistryFolder | ServerPublishing
 
 
@@ -39,14 +37,14 @@ def open_owned(known: KnownRegistry, invocation: Invocation) -> OwnedRegistry:
     if is_local(address):
         folder = local_folder(known)
         state = folder.roles()
-        return OwnedRegistry(root=state.root, targets=state.targets, place=folder)
+        return OwnedRegistry(signed=OwnRoles(root=state.root, targets=state.targets), place=folder)
     if not address.startswith(("https://", "http://")):
         raise OperatorError(
             f"{address} is a copy, which takes nothing", remedy="name the registry itself with --registry"
         )
     token = token_for(address, invocation)
-    root, targets = open_source(known.registry, invocation).own_roles()
-    return OwnedRegistry(root=root, targets=targets, place=ServerPublishing(address, token=token))
+    signed = open_source(known.registry, invocation).own_roles()
+    return OwnedRegistry(signed=signed, place=ServerPublishing(address, token=token))
 
 
 def local_folder(known: KnownRegistry) -> RegistryFolder:

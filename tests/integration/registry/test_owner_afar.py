@@ -73,7 +73,7 @@ def test_the_keys_of_the_registry_are_changed_over_http(served: Served, owner: P
     assert again.code == 0, again.err
     reader = served.world.client(address=served.address)
     reader.refresh()
-    assert reader.root.version == 3
+    assert reader.own_roles.root.version == 3
     assert served.world.source(address=served.address).releases("acme/train")
     assert grant(owner, served, "rival", **token)[0] == 0
 
