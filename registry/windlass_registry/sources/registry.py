@@ -14,7 +14,7 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from threading import RLock
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from windlass_registry.errors import AuthorError, OperatorError, Problem
 from windlass_registry.facts_book import FactsBook, Releases
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from windlass_registry.trust.client import Namespace, OwnRoles, RegistryClient
     from windlass_registry.trust.transport import Transport
 
+Purpose = Literal["run", "subscribe"]
 FRESH_FOR: Final = timedelta(seconds=10)
 """For so long a daemon does not ask again what is newest."""
 _INDEX_BYTES: Final = 64_000_000
@@ -130,15 +131,16 @@ class RegistrySource:
         with self._mutex:
             return self._fresh_client().statement(facts)
 
-    def fetch(self, facts: ReleaseFacts) -> Path:
-        """The folder of a release in the store, fetched where it is not there yet.
+    def fetch(self, facts: ReleaseFacts, *, purpose: Purpose = "run") -> Path:
+        """The folder of a release in the store, fetched where it is not there yet. `purpose` is told to the
+        registry, which counts them.
 
         Raises:
             AuthorError, OperatorError: the bytes are not what was signed, or no package.
             UpstreamError: the registry does not answer.
         """
         if not self._store.has(facts.digest):
-            self._store.add_archive(self._download(facts))
+            self._store.add_archive(self._download(facts, purpose))
         return self._store.path(facts.digest)
 
     def verify_stored(self, facts: ReleaseFacts) -> bool:
@@ -152,17 +154,19 @@ class RegistrySource:
         self._store.verify(facts.digest)
         return True
 
-    def _download(self, facts: ReleaseFacts) -> bytes:
+    def _download(self, facts: ReleaseFacts, purpose: Purpose) -> bytes:
         """The signed bytes; one more than the signed number of them ends it at once."""
         from windlass_registry.trust.explaining import ReplacedArchive, TrustError
         from windlass_registry.trust.transport import MissingFile
 
         shown = f"{facts.name} {facts.version}"
         transport = self._transport()
+        is_counted = purpose != "run" and transport.address.startswith(("https://", "http://"))
+        path = archive_path(facts.digest) + (f"?for={purpose}" if is_counted else "")
         parts: list[bytes] = []
         size, digest = 0, sha256()
         try:
-            for chunk in transport.chunks(archive_path(facts.digest)):
+            for chunk in transport.chunks(path):
                 size += len(chunk)
                 if size > facts.size_bytes:
                     break

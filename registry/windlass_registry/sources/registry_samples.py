@@ -44,7 +44,7 @@ class RegistrySamples:
         )
 
     def _load(self, facts: ReleaseFacts) -> Sample:
-        sample = read_sample(read_folder(self._source.fetch(facts)), shown_as=facts.path)
+        sample = read_sample(read_folder(self._source.fetch(facts, purpose="subscribe")), shown_as=facts.path)
         if sample is None:
             raise OperatorError(f"{facts.path} holds no sample", remedy="tell its publisher")
         return sample
