@@ -8,9 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from windlass_registry.documents import Reader, compose
-from windlass_registry.errors import OperatorError
-
 SETTINGS_PATH: Final = ".windlass/settings.yaml"
 UPGRADE_COOL_DOWN: Final = timedelta(days=7)
 """How old a release has to be before `--upgrade` takes it, where nobody says otherwise."""
@@ -33,6 +30,9 @@ def repository_cool_down(root: Path) -> timedelta | None:
         AuthorError: the file is broken.
         OperatorError: it cannot be read.
     """
+    from windlass_registry.documents import Reader, compose
+    from windlass_registry.errors import OperatorError
+
     try:
         text = (root / SETTINGS_PATH).read_bytes()
     except FileNotFoundError:
