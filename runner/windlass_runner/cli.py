@@ -28,7 +28,7 @@ GROUPS: Final[tuple[tuple[str, tuple[tuple[str, str], ...]], ...]] = (
             ("validate", "every problem of workflow files, each with its place"),
             ("plan", "what would run, and why"),
             ("run", "run a workflow here and now, with live progress"),
-            ("lock", "pin the actions that the workflows use"),
+            ("lock", "pin the actions and images that the workflows use"),
             ("action", "begin an action of your own, and test its examples"),
         ),
     ),
