@@ -57,7 +57,9 @@ MANIFEST_KEYS: Final = (
 )
 RESOURCE_KEYS: Final = ("gpu", "cpu", "memory", "shm-size", "instance-type", "labels")
 PERMISSION_KEYS: Final = ("network", "secrets", "cache")
-EXAMPLE_KEYS: Final = ("name", "description", "with", "inputs", "outputs")
+EXAMPLE_KEYS: Final = ("name", "description", "with", "inputs", "outputs", "needs")
+EXAMPLE_NEEDS: Final = ("network", "secrets", "files")
+"""Other machines; secrets of the user's; files of the repository that the action is used in."""
 
 
 def parse_manifest(source: bytes | str, *, path: str) -> ActionManifest:
@@ -191,12 +193,14 @@ class _ManifestReader:
         check_example(self.reader, node, fields.get("with"), inputs)
         name = self.reader.text(fields["name"], "'name'") if "name" in fields else None
         about = self.reader.text(fields["description"], "'description'") if "description" in fields else None
+        needs = self.reader.items_or_one(fields["needs"], "'needs'") if "needs" in fields else []
         return Example(
             name=name or "",
             description=about or "",
             with_=self._mapping(fields.get("with"), "'with'"),
             inputs=self._mapping(fields.get("inputs"), "'inputs'"),
             outputs=self._mapping(fields.get("outputs"), "'outputs'"),
+            needs=tuple(self.reader.choice(each, "'needs'", EXAMPLE_NEEDS) or "" for each in needs),
         )
 
     def _mapping(self, node: yaml.Node | None, what: str) -> dict[str, Value]:

@@ -142,6 +142,8 @@ class Example:
     with_: Mapping[str, Value] = field(default_factory=dict)
     inputs: Mapping[str, Value] = field(default_factory=dict)
     outputs: Mapping[str, Value] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+    """What a machine has to have beyond an engine: a test leaves the example out unless it is asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

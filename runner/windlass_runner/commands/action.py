@@ -43,6 +43,9 @@ def _configure_test(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--example", "-e", metavar="NAME", action="append", default=[], help="only the example of that name"
     )
+    parser.add_argument(
+        "--all", action="store_true", help="also examples that need the network, secrets or files"
+    )
     parser.add_argument("--engine", choices=("docker", "process"), help="what runs them (docker)")
     parser.add_argument("--image", metavar="IMAGE", help="the image of jobs whose action brings none")
     parser.add_argument(

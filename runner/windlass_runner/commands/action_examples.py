@@ -40,8 +40,10 @@ class Difference:
     found: str
 
 
-def chosen_examples(manifest: ActionManifest, wanted: list[str], *, path: str) -> tuple[Example, ...]:
-    """The examples of these names; without any, all.
+def chosen_examples(
+    manifest: ActionManifest, wanted: list[str], *, path: str, is_all: bool = False
+) -> tuple[Example, ...]:
+    """The examples of these names; without any, those that need nothing more than an engine (or all).
 
     Raises:
         AuthorError: there is none of that name, or there are none at all.
@@ -53,7 +55,9 @@ def chosen_examples(manifest: ActionManifest, wanted: list[str], *, path: str) -
     for name in wanted:
         if name not in known:
             raise _wrong(path, f"the action has no example '{name}'", did_you_mean(name, known))
-    return tuple(known[name] for name in wanted) if wanted else manifest.examples
+    if wanted:
+        return tuple(known[name] for name in wanted)
+    return tuple(example for example in manifest.examples if is_all or not example.needs)
 
 
 def workflow_of(

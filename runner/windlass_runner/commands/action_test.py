@@ -77,7 +77,14 @@ def test_action(arguments: Namespace, invocation: Invocation) -> int:
     manifest, path = _load(folder, shown=arguments.folder)
     for warning in manifest.warnings:
         invocation.say(str(warning))
-    examples = chosen_examples(manifest, arguments.example, path=path)
+    examples = chosen_examples(manifest, arguments.example, is_all=arguments.all, path=path)
+    for example in manifest.examples if not arguments.example else ():
+        if example not in examples:
+            wants = " and ".join(example.needs)
+            invocation.say(f"left out: '{tame(example.name)}' needs {wants}; --all runs it too")
+    if not examples:
+        invocation.say("no example is left to run here")
+        return 0
     settings = own_settings(arguments, invocation)
     host = choose_host(None, engine=arguments.engine, settings=settings)
     with _scratch() as scratch:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[3]
+BUILTIN = ROOT / "actions" / "windlass_actions"
 BUSYBOX, NODE = "windlass-test/busybox:1", "windlass-test/node:1"
 
 
@@ -120,3 +121,17 @@ def test_a_new_action_overwrites_nothing(project: Any) -> None:
     named = project.windlass("action", "new", "My_Action")
     assert named.code == 2
     assert "'My_Action' may have small letters, digits and '-' alone" in named.err
+
+
+@pytest.mark.parametrize("name", sorted(path.parent.name for path in BUILTIN.glob("*/action.yml")))
+def test_every_built_in_action_does_what_its_examples_say(project: Any, name: str) -> None:
+    found = project.windlass("action", "test", str(BUILTIN / name), "--engine", "process", "--json")
+    assert found.code == 0, found.err
+    assert all(one["ok"] for one in lines(found.out))
+
+
+def test_an_example_that_needs_more_is_left_out_with_a_note(project: Any) -> None:
+    found = project.windlass("action", "test", str(BUILTIN / "git-checkout"), "--engine", "process")
+    assert found.code == 0
+    assert "'A private repository' needs network and secrets; --all runs it too" in found.err
+    assert "no example is left to run here" in found.err

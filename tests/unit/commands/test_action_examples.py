@@ -106,3 +106,13 @@ def test_examples_are_chosen_by_name() -> None:
     bare = parse_manifest("name: A\nruns: {using: python, main: m.py}", path="action.yml")
     with pytest.raises(AuthorError, match="has no examples, so there is nothing to test"):
         chosen_examples(bare, [], path="a")
+
+
+def test_an_example_that_needs_more_than_an_engine_is_run_where_it_is_asked_for() -> None:
+    text = (
+        "name: a\nruns: {using: composite, steps: [{run: 'true'}]}\nexamples: [{name: far, needs: network}]\n"
+    )
+    found = parse_manifest(text, path="action.yml")
+    assert chosen_examples(found, [], path="a") == ()
+    assert chosen_examples(found, [], is_all=True, path="a") == found.examples
+    assert chosen_examples(found, ["far"], path="a") == found.examples
