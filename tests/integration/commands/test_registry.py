@@ -113,6 +113,21 @@ def test_the_version_may_stand_in_a_tag(project: Project) -> None:
     assert project.windlass("publish", "actions/greet").out == "uses: acme/greet@v1.3.0\n"
 
 
+@pytest.mark.parametrize(
+    ("uses", "told"),
+    [
+        ("./actions/other", "a folder that nobody else has"),
+        ("actions/cache@0c45773b623bea8c8e75f6c82b208c3cf94ea4f9", "github.com/actions/cache@0c45773"),
+    ],
+)
+def test_a_package_uses_what_means_the_same_to_everybody(project: Project, uses: str, told: str) -> None:
+    text = ACTION.replace("""run: echo "hello from the registry"\n      shell: bash""", f"uses: {uses}")
+    project.write("actions/greet/action.yml", text)
+    refused = project.windlass("publish", "actions/greet")
+    assert refused.code == 2
+    assert told in refused.err
+
+
 def test_a_dry_run_publishes_nothing(project: Project) -> None:
     dry = project.windlass("publish", "actions/greet", "--dry-run", "--json")
     assert dry.code == 0, dry.err

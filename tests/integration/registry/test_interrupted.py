@@ -110,6 +110,22 @@ def test_a_refresh_that_is_killed_at_any_step_leaves_a_registry_that_is_believed
     assert versions(world, "late") == ["1.0.0"]
 
 
+def test_a_fetch_that_is_killed_at_any_step_leaves_a_store_that_is_whole(world: World) -> None:
+    steps = 0
+
+    def fetch() -> None:
+        (release,) = world.source().releases("acme/train")
+        release.load()
+
+    while killed_at(steps, fetch):
+        store = world.folder / "reader" / "store" / "sha256"
+        whole = [path for path in store.glob("*/*") if not path.name.startswith(".")]
+        assert all((path / "action.yml").is_file() for path in whole)
+        steps += 1
+    assert steps > 5
+    assert versions(world, "reader") == ["1.0.0"]
+
+
 def test_a_full_disk_changes_nothing_and_says_so(world: World, small_disk: Path) -> None:
     shutil.move(world.folder / "registry", small_disk / "registry")
     (world.folder / "registry").symlink_to(small_disk / "registry")
@@ -181,6 +197,15 @@ def test_a_publication_over_a_lost_index_is_taken(world: World) -> None:
     (world.registry.folder / "index.json").unlink()
     world.publish(version="1.1.0")
     assert world.source().names() == ("acme/train",)
+
+
+def test_a_reader_who_began_before_a_publication_reads_the_state_before_it(world: World) -> None:
+    client = world.client()
+    client.refresh()
+    world.publish(version="1.1.0")
+    found = client.namespace("acme")
+    assert found is not None
+    assert [str(each.version) for each in found.releases("acme/train")] == ["1.0.0"]
 
 
 def test_a_registry_that_may_not_be_written_to_says_so(world: World) -> None:
