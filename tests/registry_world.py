@@ -224,9 +224,9 @@ class World:
         return target
 
 
-def begin(folder: Path) -> World:
+def begin(folder: Path, *, now: datetime = NOON) -> World:
     """A registry with one namespace, `acme`, in which nothing is published yet."""
-    world = World(folder).begin()
+    world = World(folder, now=now.replace(microsecond=0)).begin()
     world.grant("acme")
     assert pin_root(open_transport(str(folder / "registry"))) == world.root
     return world

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,11 +27,19 @@ def test_what_was_added_is_there(registries: KnownRegistries) -> None:
     assert registries.load() == (known("a.example.org", b"one", "acme"), known("b.example.org:8480", b"two"))
 
 
-def test_the_same_name_again_replaces_it(registries: KnownRegistries) -> None:
+def test_the_same_registry_again_may_have_moved(registries: KnownRegistries) -> None:
     registries.add(known("a", b"one"))
     registries.add(known("b"))
-    registries.add(known("a", b"two"))
-    assert registries.load() == (known("b"), known("a", b"two"))
+    moved = replace(known("a", b"one").registry, address="https://elsewhere")
+    registries.add(KnownRegistry(registry=moved))
+    assert [each.registry.address for each in registries.load()] == ["https://b", "https://elsewhere"]
+
+
+def test_another_registry_never_takes_the_place_of_one_that_is_believed(registries: KnownRegistries) -> None:
+    registries.add(known("a", b"one"))
+    with pytest.raises(OperatorError, match="registry remove a"):
+        registries.add(known("a", b"two"))
+    assert registries.load() == (known("a", b"one"),)
 
 
 def test_what_was_removed_is_gone(registries: KnownRegistries) -> None:

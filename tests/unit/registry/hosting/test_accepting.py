@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from registry_attacks import ATTACKS
 from registry_world import MANIFEST, World, begin
 from windlass_registry.archive import pack
 from windlass_registry.errors import OperatorError
+from windlass_registry.hosting.folder import KEPT_VERSIONS
 from windlass_registry.layout import INDEX
 from windlass_registry.publication import Publication, Refused, Why
 from windlass_registry.releases import Deprecation, ReleaseFacts, Yank
@@ -260,6 +259,14 @@ def test_a_manifest_that_uses_other_actions_than_signed_is_refused(world: World)
     world.publish(archive=pack(world.package(manifest=using)), uses=["script@v1"])
 
 
+def test_a_package_that_uses_a_folder_of_its_own_repository_is_refused(world: World) -> None:
+    using = "name: n\nruns: {using: composite, steps: [{uses: ./other}]}\n"
+    _, publication = world.draft(archive=pack(world.package(manifest=using)), uses=["./other"])
+    error = refusal(world, publication)
+    assert error.why == "manifest"
+    assert "nobody else has" in error.message
+
+
 def test_a_folder_without_a_manifest_is_no_action(world: World) -> None:
     folder = world.package()
     (folder / "action.yml").rename(folder / "other.yml")
@@ -278,62 +285,6 @@ def test_no_publication_brings_the_registrys_own_roles(world: World, name: str) 
     _, publication = world.draft()
     stolen = Publication(roles={name: publication.roles["acme.releases"]})
     assert refusal(world, stolen).why in ("form", "signature", "outdated")
-
-
-def header(name: str, kind: bytes, *, size: int = 0, link: str = "", content: bytes = b"") -> bytes:
-    """One raw entry of a tar, as no good tool writes it."""
-    info = tarfile.TarInfo(name)
-    info.type, info.linkname, info.size, info.mode = kind, link, size or len(content), 0o644
-    return info.tobuf(tarfile.PAX_FORMAT) + content + b"\0" * (-len(content) % 512)
-
-
-def archive_of(*entries: bytes) -> bytes:
-    return b"".join(entries) + b"\0" * 1024
-
-
-def many() -> bytes:
-    return archive_of(*(header(f"f{number:06}", tarfile.REGTYPE) for number in range(100_000)))
-
-
-def compressed() -> bytes:
-    """A bomb: a megabyte of zeros in a kilobyte."""
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w:gz") as tar:
-        info = tarfile.TarInfo("zeros")
-        info.size = 1 << 20
-        tar.addfile(info, io.BytesIO(bytes(1 << 20)))
-    return stream.getvalue()
-
-
-def sparse() -> bytes:
-    """A file of no bytes that calls itself a terabyte (GNU's sparse files)."""
-    info = tarfile.TarInfo("huge")
-    info.type, info.size = tarfile.GNUTYPE_SPARSE, 0
-    block = bytearray(info.tobuf(tarfile.GNU_FORMAT))
-    block[483:495] = b"\x80" + (1 << 40).to_bytes(11, "big")
-    block[148:156] = b" " * 8
-    block[148:156] = b"%06o\0 " % sum(block)
-    return archive_of(bytes(block))
-
-
-ATTACKS: dict[str, Callable[[], bytes]] = {
-    "upwards": lambda: archive_of(header("../evil", tarfile.REGTYPE, content=b"x")),
-    "absolute": lambda: archive_of(header("/etc/evil", tarfile.REGTYPE, content=b"x")),
-    "link out": lambda: archive_of(header("out", tarfile.SYMTYPE, link="../../etc/passwd")),
-    "hard link": lambda: archive_of(header("hard", tarfile.LNKTYPE, link="/etc/passwd")),
-    "device": lambda: archive_of(header("null", tarfile.CHRTYPE)),
-    "pipe": lambda: archive_of(header("pipe", tarfile.FIFOTYPE)),
-    "control characters": lambda: archive_of(header("a\x1b[31m", tarfile.REGTYPE)),
-    "git's own folder": lambda: archive_of(header(".git/config", tarfile.REGTYPE, content=b"x")),
-    "100,000 files": many,
-    "compressed": compressed,
-    "sparse": sparse,
-    "twice the same": lambda: archive_of(header("a", tarfile.REGTYPE), header("a", tarfile.REGTYPE)),
-    "cut short": lambda: header("a", tarfile.REGTYPE, size=10_000)[:512],
-    "no archive": lambda: b"hello",
-    "nothing": lambda: b"",
-    "more behind the end": lambda: archive_of(header("a", tarfile.REGTYPE)) + b"hidden" * 100,
-}
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
@@ -413,3 +364,15 @@ def test_the_index_is_made_anew_where_it_is_lost_or_of_another_state(world: Worl
         world.later(days=5)
         assert world.registry.refresh()
         assert b"acme/train" in path.read_bytes()
+
+
+def test_old_versions_of_the_roles_do_not_fill_the_disk(world: World) -> None:
+    facts = world.publish()
+    for number in range(KEPT_VERSIONS + 5):
+        world.registry.accept(changed(world, replace(facts, yanked=Yank(reason=str(number), at=world.now))))
+    kept = sorted(path.name for path in (world.registry.folder / "metadata").iterdir())
+    assert len([name for name in kept if name.endswith(".acme.releases.json")]) == KEPT_VERSIONS
+    assert len([name for name in kept if name.endswith(".snapshot.json")]) == KEPT_VERSIONS
+    assert {"1.root.json", "1.acme.json", "2.targets.json", "timestamp.json"} < set(kept)
+    (release,) = world.source().releases("acme/train")
+    assert release.yanked == str(KEPT_VERSIONS + 4)

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from registry_attacks import ATTACKS
 from registry_world import World, begin
+from windlass_registry.archive import pack
 from windlass_registry.errors import OperatorError, WindlassError
 from windlass_registry.layout import archive_path, metadata_path, statement_path
 from windlass_registry.publication import Publication, Refused
@@ -390,3 +392,61 @@ def test_a_registry_that_is_gone_is_called_gone(world: World) -> None:
     error = refused(world)
     assert error.kind == "missing"
     assert "there is no registry" in error.message
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_an_attack_that_publisher_and_registry_agreed_on_is_stopped_by_the_reader(
+    world: World, attack: str
+) -> None:
+    archive = ATTACKS[attack]()
+    facts, publication = world.draft(archive=archive)
+    forge(world, dict(publication.roles), versions={"acme": 1, "acme.releases": 1})
+    place = world.registry.folder / archive_path(facts.digest)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(archive)
+    (release,) = world.source().releases("acme/train")
+    with pytest.raises(WindlassError) as caught:
+        release.load()
+    assert str(caught.value).isprintable()
+    store = world.folder / "reader" / "store"
+    assert not store.exists() or not [
+        path for path in store.rglob("*") if path.is_file() and path.stat().st_size
+    ]
+
+
+def test_a_registry_cannot_say_that_a_package_is_another(world: World) -> None:
+    """The manifest has to use what was signed, or the lock would have pinned too little."""
+    using = "name: n\nruns: {using: composite, steps: [{uses: 'script@v1'}]}\n"
+    archive = pack(world.package(manifest=using))
+    facts, publication = world.draft(archive=archive)
+    forge(world, dict(publication.roles), versions={"acme": 1, "acme.releases": 1})
+    place = world.registry.folder / archive_path(facts.digest)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(archive)
+    (release,) = world.source().releases("acme/train")
+    with pytest.raises(WindlassError, match="uses other actions"):
+        release.load()
+
+
+def test_an_owner_cannot_put_a_list_into_anothers_place(world: World) -> None:
+    """A delegation may have any name, also that of another namespace's list: with the registry's help, a file
+    for it is served. It is never taken for the other's."""
+    world.grant("beta")
+    world.publish()
+    world.publish("beta/train")
+    owner, release = world.keys.signer("acme.owner"), world.keys.signer("acme.release")
+    (real,) = world.namespace("beta").releases("beta/train")
+    false = replace(real, version=Version.parse("6.6.6"))
+    expires = world.now + YEAR
+    listed = roles.make_releases([real, false], version=2, expires=expires)
+    made = roles.make_owner("beta", [release.public_key], threshold=1, former={}, version=2, expires=expires)
+    assert made.delegations is not None
+    assert made.delegations.roles is not None
+    made.delegations.roles["beta.releases"].paths = ["acme/*/*"]
+    forged = {"acme": roles.sign(made, [owner]), "beta.releases": roles.sign(listed, [release])}
+    forge(world, forged, versions={"acme": 2, "beta.releases": 2})
+    source = world.source()
+    assert not source.releases("acme/train")
+    with pytest.raises(TrustError) as caught:
+        source.releases("beta/train")
+    assert caught.value.kind == "signature"
