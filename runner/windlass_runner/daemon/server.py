@@ -29,6 +29,8 @@ from windlass_runner.run.storage import Storage
 from windlass_runner.web.api import make_api
 from windlass_runner.web.api_calls import Source
 from windlass_runner.web.app import make_app
+from windlass_runner.web.apps import make_apps
+from windlass_runner.web.apps_sockets import LARGEST_MESSAGE_BYTES
 from windlass_runner.web.artifacts import make_artifacts
 from windlass_runner.web.bounds import BoundedProtocol
 from windlass_runner.web.link_gate import Shown
@@ -98,7 +100,7 @@ def _linked(settings: Settings, opening: Opening, stopping: threading.Event) -> 
         name_of=_source(settings, opening, stopping).name_of,
         commit_url=commit_urls(settings.repositories),
     )
-    return [make_artifacts(shown), make_plots(shown), *pages]
+    return [make_artifacts(shown), make_plots(shown), *make_apps(shown), *pages]
 
 
 @contextlib.contextmanager
@@ -136,7 +138,9 @@ def serving_http(
         app,
         http=protocol,
         loop="asyncio",
-        ws="none",
+        ws="websockets-sansio",
+        ws_max_size=LARGEST_MESSAGE_BYTES,
+        ws_per_message_deflate=False,  # it holds memory for each, and may unpack to much more
         lifespan="off",
         log_config=None,
         log_level="error",  # what strangers send wrongly is no news

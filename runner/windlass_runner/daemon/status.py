@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from windlass_runner.daemon.apps import with_apps
 from windlass_runner.daemon.evidence import read_evidence
 from windlass_runner.forges.base import CommitStatus, Deployment, PullRequestComment
 from windlass_runner.ledger.gate_records import Gate
@@ -142,7 +143,7 @@ def run_report(ledger: Ledger, run: RunRecord, *, url: str | None, links: Links 
     jobs = ledger.runs.jobs(run.id)
     gates = {gate.job_key: gate for gate in ledger.gates.of_run(run.id)}
     judged = judged_of(ledger.runs.attempts(run.id))
-    return RunReport(
+    report = RunReport(
         workflow=run.workflow,
         path=run.workflow_path,
         state=run.state,
@@ -163,6 +164,7 @@ def run_report(ledger: Ledger, run: RunRecord, *, url: str | None, links: Links 
         ),
         remarks=() if jobs else _refusals(ledger, run),
     )
+    return report if links is None else with_apps(report, ledger, run, links)
 
 
 def _job_report(

@@ -18,7 +18,16 @@ from windlass_runner.plan.inputs import resolve_inputs
 from windlass_runner.plan.matrix import MatrixError, combinations, label
 from windlass_runner.plan.model import Group, JobSpec, Plan, PlannedJob
 from windlass_runner.plan.resources import resolve_resources
-from windlass_runner.plan.steps import Packages, approval_of, keeps_folders, pin, scalars, steps_of, texts_in
+from windlass_runner.plan.steps import (
+    Packages,
+    approval_of,
+    keeps_folders,
+    pin,
+    scalars,
+    served_app,
+    steps_of,
+    texts_in,
+)
 from windlass_runner.workflow.events import Event
 from windlass_runner.workflow.model import Concurrency, Job, Strategy, Workflow
 
@@ -133,6 +142,7 @@ def _spec(workflow: Workflow, job: Job, lock: Lock, options: PlanOptions) -> Job
         has_checkout=job.checkout,
         is_deterministic=job.uses is not None and lock.actions[job.uses].manifest.is_deterministic,
         has_cache=keeps_folders(steps, lock),
+        app=served_app(steps, lock),
     )
     return _with_secrets(spec, workflow)
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from windlass_registry.documents import Scalar, Value
+from windlass_registry.manifest_model import ServedApp
 from windlass_runner.workflow.events import Event
 from windlass_runner.workflow.model import (
     JobInput,
@@ -188,6 +189,8 @@ class JobSpec:
     is_deterministic: bool = False
     has_cache: bool = False
     """An action of it keeps folders for later runs (`permissions.cache`)."""
+    app: ServedApp | None = None
+    """What an action of it serves while it runs (`app` of its manifest)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from windlass_registry.manifest import (
     DockerRuns,
     NodeRuns,
     PythonRuns,
+    ServedApp,
 )
 from windlass_registry.resolver import Lock, ResolvedAction
 from windlass_runner.plan.model import (
@@ -279,6 +280,19 @@ def keeps_folders(steps: Sequence[PlannedStep], lock: Lock) -> bool:
         for step in steps
         if not isinstance(step, RunStep)
     )
+
+
+def served_app(steps: Sequence[PlannedStep], lock: Lock) -> ServedApp | None:
+    """What the first action among them that is an app serves; None: none is."""
+    for step in steps:
+        if isinstance(step, RunStep):
+            continue
+        app = lock.actions[step.action.uses].manifest.app
+        if app is None and isinstance(step, CompositeStep):
+            app = served_app(step.steps, lock)
+        if app is not None:
+            return app
+    return None
 
 
 def texts_in(value: Any) -> Iterator[str]:

@@ -22,6 +22,7 @@ from windlass_runner.ledger.records import (
 )
 from windlass_runner.plan.codec import loads
 from windlass_runner.plan.model import JobSpec, Plan, PlannedJob
+from windlass_runner.run.app import AppAddress
 from windlass_runner.run.assembly import Surroundings, Task
 from windlass_runner.run.attempt import Attempt
 from windlass_runner.run.changes import Changes, RunBook
@@ -208,6 +209,22 @@ class ActiveRun:
             changes.tell("job.waiting", key, reason=reason)
             self._book.write(changes)
 
+    def show_app(self, key: str, number: int, address: AppAddress) -> None:
+        """The app that a running job serves can be reached, there."""
+        with self.lock:
+            if self.progress.legs[key].state not in FINAL:
+                changes = Changes(at=self._clock())
+                changes.show_app(key, number, address)
+                self._book.write(changes)
+
+    def finish(self, key: str, because: str) -> bool:
+        """End an app that runs: its job succeeds. False where it does not run."""
+        with self.lock:
+            attempt = self.attempts.get(key)
+            if attempt is not None:
+                attempt.stop("finished", because)
+            return attempt is not None
+
     def metrics(self, key: str, points: list[Mapping[str, Any]]) -> None:
         """Metrics that a running job wrote."""
         event = EventDraft(kind="job.metrics", job_key=key, data={"points": points})
@@ -379,4 +396,5 @@ class ActiveRun:
             task,
             on_metrics=lambda points: self.metrics(key, points),
             on_waiting=lambda reason: self.note(key, reason),
+            on_app=lambda address: self.show_app(key, number, address),
         )

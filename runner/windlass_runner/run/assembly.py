@@ -153,8 +153,8 @@ def make_contexts(task: Task) -> dict[str, Any]:
     return contexts
 
 
-def make_frame(task: Task, contexts: Mapping[str, Any]) -> Frame:
-    """What all containers of the attempt share.
+def make_frame(task: Task, contexts: Mapping[str, Any], *, told: Mapping[str, str] | None = None) -> Frame:
+    """What all containers of the attempt share. `told`: variables that only this attempt has.
 
     Raises:
         ExpressionError: in the job's image.
@@ -173,6 +173,7 @@ def make_frame(task: Task, contexts: Mapping[str, Any]) -> Frame:
             **base_environment(contexts["github"], task.job),
             **({} if cache is None else {"WINDLASS_CACHE": CACHE, "WINDLASS_CACHE_NEW": CACHE_NEW}),
             **{name: str(value) for name, value in contexts["env"].items()},
+            **(told or {}),
         },
         mounts=task.folders.mounts(task.inputs, actions, cache=cache),
         limits=Limits(cpus=resources.cpu, memory_bytes=resources.memory_bytes, shm_bytes=resources.shm_bytes),

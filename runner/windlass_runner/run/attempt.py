@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -19,6 +19,7 @@ from windlass_runner.engines.base import CommandNotStartable, Container, EngineU
 from windlass_runner.expressions import ExpressionError
 from windlass_runner.expressions.templates import evaluate_template, evaluate_value
 from windlass_runner.expressions.values import to_text
+from windlass_runner.run.app import App, AppAddress, AppWatch, claim_app
 from windlass_runner.run.assembly import Task, make_contexts, make_folders, make_frame
 from windlass_runner.run.attempt_host import AttemptHost
 from windlass_runner.run.ending import (
@@ -58,15 +59,22 @@ class Assembled:
     steps: Steps
     host: AttemptHost
     log: JobLog
+    app: App | None
 
 
 class Attempt:
     """One try. Used by one thread, except `stop`."""
 
     def __init__(
-        self, task: Task, *, on_metrics: Callable[[Points], None], on_waiting: Callable[[str], None]
+        self,
+        task: Task,
+        *,
+        on_metrics: Callable[[Points], None],
+        on_waiting: Callable[[str], None],
+        on_app: Callable[[AppAddress], None],
     ) -> None:
-        """`on_waiting` hears for what it waits, and an empty text when it does no longer."""
+        """`on_waiting` hears for what it waits, and an empty text when it does no longer; `on_app`, from
+        another thread, where the app is reached that it serves."""
         self.task = task
         self.job = task.job
         self.spec = task.spec
@@ -76,6 +84,7 @@ class Attempt:
         self._figures = Figures(self._folders, on_metrics)
         self._figures_read_at = 0.0
         self._on_waiting = on_waiting
+        self._on_app = on_app
         self._on_started: Callable[[], None] = _nothing
         self._assembled: Assembled | None = None
         self._stopping = Stopping(task.folders, clock=task.around.clock)
@@ -180,7 +189,8 @@ class Attempt:
         around, folders = self._around, self._folders
         make_folders(self.task)
         contexts = make_contexts(self.task)
-        frame = make_frame(self.task, contexts)
+        app = claim_app(self.task)
+        frame = make_frame(self.task, contexts, told=None if app is None else app.environment())
         log_path = around.storage.log(around.run.id, self.job.key, self.number)
         secrets = contexts["secrets"]
         log = JobLog(LogWriter(log_path, clock=around.clock), secrets=filter(None, secrets.values()))
@@ -208,21 +218,45 @@ class Attempt:
             action_folder=around.action_folder,
             workspace=folders.workspace,
         )
-        return Assembled(frame=frame, scope=Scope(contexts=contexts), steps=steps, host=host, log=log)
+        return Assembled(
+            frame=frame, scope=Scope(contexts=contexts), steps=steps, host=host, log=log, app=app
+        )
 
     def _carry_out(self, assembled: Assembled) -> Ending:
         if self.spec.services:
             assembled.host.start_services(self._services(assembled))
-        outcome = assembled.steps.run(self.spec.steps, assembled.scope)
+        with self._showing_app(assembled):
+            outcome = assembled.steps.run(self.spec.steps, assembled.scope)
         assembled.host.end_session()
         if self.spec.has_cache:
             self._keep(assembled)
         stop = self._stopping.stop
         if outcome == "success" and stop is None:
             return self._succeeded(assembled)
+        if stop is not None and stop.reason == "finished":
+            return replace(self._succeeded(assembled), reason=stop.because)
         if stop is not None and stop.reason == "cancelled":
             return Ending(state="cancelled", reason=self._with_excess(stop.because, assembled))
         return self._unsuccessful(assembled, stop)
+
+    @contextlib.contextmanager
+    def _showing_app(self, assembled: Assembled) -> Iterator[None]:
+        """While the steps run, what they serve is made known as soon as it answers."""
+        if assembled.app is None:
+            yield
+            return
+
+        def show(address: AppAddress) -> None:
+            assembled.log.system(f"the app answers; on this machine at {address.url}")
+            self._on_app(address)
+
+        around = self._around
+        watch = AppWatch(assembled.app, around.engine, around.run.id, self.task.lane, on_ready=show)
+        watch.start()
+        try:
+            yield
+        finally:
+            watch.close()
 
     def _keep(self, assembled: Assembled) -> None:
         """Take over what the job wants to be kept for later runs. Where that fails, they do without."""

@@ -15,6 +15,7 @@ from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.records import AttemptUpdate, EventDraft, JobUpdate, NewJob, RunUpdate
 from windlass_runner.plan.codec import dumps
 from windlass_runner.plan.model import PlannedJob
+from windlass_runner.run.app import DETAIL, AppAddress
 from windlass_runner.run.assembly import Task
 from windlass_runner.run.ending import Ending
 from windlass_runner.run.gates import Admission, RunGates
@@ -75,6 +76,15 @@ class Changes:
             )
         )
         self.tell("job.started", key, attempt=number)
+
+    def show_app(self, key: str, number: int, address: AppAddress) -> None:
+        """An app answers. Where it is reached is gone when its attempt has ended."""
+        self.attempts.append(
+            AttemptUpdate(
+                job_key=key, number=number, state="started", at=self.at, detail={DETAIL: address.to_json()}
+            )
+        )
+        self.tell("job.app", key, attempt=number, url=address.url)
 
     def end_attempt(self, task: Task, ending: Ending) -> None:
         """An attempt has ended; whether its job has is another question."""

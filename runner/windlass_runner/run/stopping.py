@@ -23,7 +23,8 @@ LAST_STEPS_S: Final = 300.0
 """What the steps that follow a stop may take, from the stop on; GitHub's five minutes."""
 _STEPS, _STOP = "steps", "stop"
 
-StopReason = Literal["cancelled", "timeout"]
+StopReason = Literal["cancelled", "timeout", "finished"]
+"""`finished`: somebody has what they wanted of an app, and the job is a success."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

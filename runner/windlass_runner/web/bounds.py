@@ -11,6 +11,8 @@ MOST_CONNECTIONS: Final = 256
 MOST_AHEAD: Final = 32
 """So many requests may be sent on one connection before the first is answered."""
 LARGEST_HEAD_BYTES: Final = 64 * 1024
+KEEP_OPEN: Final = "windlass.keep_open"
+"""In the `state` of a request: gives its answer so many seconds more, where that rightly takes longer."""
 BODIES_BYTES: Final = 100 * 1024 * 1024
 
 
@@ -54,6 +56,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._heads += 1
         self._allow(self.answer_timeout_s)
         super().on_headers_complete()
+        self.scope["state"][KEEP_OPEN] = self._allow
         if len(self.pipeline) > MOST_AHEAD:
             self.transport.abort()
 
@@ -74,6 +77,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self.server_state.total_requests += 1
         if not self.transport.is_closing():
             self.flow.resume_reading()
+
+    def handle_websocket_upgrade(self) -> None:
+        """From here on another protocol has the connection; those who ask are few (`web.apps`)."""
+        self._timer.cancel()
+        super().handle_websocket_upgrade()
 
     def _allow(self, seconds: float) -> None:
         """Cut the connection off unless the next step comes in this time."""

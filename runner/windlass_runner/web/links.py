@@ -10,11 +10,12 @@ import hashlib
 import hmac
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 from urllib.parse import quote, urlencode
 
 from windlass_runner.ledger.records import RunRecord
+from windlass_runner.run.storage import slug
 
 LIFETIME_S: Final = 30 * 86_400.0
 LINKED_TYPES: Final = ("artifact", "volume")
@@ -31,16 +32,34 @@ class LinkEnded(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Links:
-    """`address`: how others reach the daemon, without a slash at its end. `key`: 32 secret bytes."""
+    """`address`: how others reach the daemon, without a slash at its end. `key`: 32 secret bytes.
+    `apps_address`: a host name that is for apps alone, if there is one."""
 
     address: str
     key: bytes = field(repr=False)
+    apps_address: str | None = None
+
+    @property
+    def apps(self) -> str:
+        """Where apps are reached."""
+        return self.apps_address or self.address
+
+    @property
+    def has_own_apps_address(self) -> bool:
+        """Whether apps share no host name with the rest of the daemon."""
+        return self.apps_address is not None
 
     def make(self, *words: str, since: float) -> str:
         """The address of `/word/word…`, open for 30 days from then (seconds since 1970)."""
-        path, ends = "/".join(("", *words)), f"{since + LIFETIME_S:.0f}"
-        query = urlencode({"ends": ends, "signature": self._signature(path, ends)})
+        path = "/".join(("", *words))
+        ends, signature = self.sign(path, until=since + LIFETIME_S)
+        query = urlencode({"ends": ends, "signature": signature})
         return f"{self.address}{quote(path, errors='replace')}?{query}"
+
+    def sign(self, path: str, *, until: float) -> tuple[str, str]:
+        """What `check` wants to see for a path until then: its `ends` and its `signature`."""
+        ends = f"{until:.0f}"
+        return ends, self._signature(path, ends)
 
     def check(self, path: str, query: Mapping[str, str], *, at: float) -> None:
         """Whether a path, decoded, is open at that time to who shows these parameters.
@@ -63,6 +82,11 @@ class Links:
 def run_url(links: Links, run: RunRecord) -> str:
     """The page of a run: one address while it goes on, and at its end another, which is open longer."""
     return links.make("runs", run.id, since=run.ended_at or run.created_at)
+
+
+def app_url(links: Links, run_id: str, job_key: str, *, since: float) -> str:
+    """What opens the app that a job serves."""
+    return replace(links, address=links.apps).make("apps", run_id, slug(job_key), since=since)
 
 
 def job_anchor(place: int) -> str:

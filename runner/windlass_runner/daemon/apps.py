@@ -1,0 +1,36 @@
+"""How apps that answer are shown: like an output of their job, for as long as they run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from windlass_runner.ledger.ledger import Ledger
+from windlass_runner.ledger.records import FINAL, RunRecord
+from windlass_runner.run.app import AppAddress
+from windlass_runner.run.report import OutputReport, RunReport
+from windlass_runner.web.links import Links, app_url
+
+
+def with_apps(report: RunReport, ledger: Ledger, run: RunRecord, links: Links) -> RunReport:
+    """The report with a link to each app that can be opened now."""
+    apps = app_links(ledger, run, links)
+    if not apps:
+        return report
+    jobs = tuple(
+        replace(job, outputs=(*job.outputs, OutputReport(name="app", type="app", url=apps[job.key])))
+        if job.key in apps
+        else job
+        for job in report.jobs
+    )
+    return replace(report, jobs=jobs)
+
+
+def app_links(ledger: Ledger, run: RunRecord, links: Links) -> dict[str, str]:
+    """What opens each app, by its job. The same each time, for as long as it runs."""
+    if run.state in FINAL:
+        return {}
+    return {
+        attempt.job_key: app_url(links, run.id, attempt.job_key, since=attempt.created_at)
+        for attempt in ledger.runs.attempts(run.id)
+        if attempt.state != "ended" and AppAddress.of_detail(attempt.detail) is not None
+    }

@@ -1,0 +1,153 @@
+"""An app: a job that serves HTTP to people's browsers while it runs. Its port, its base path, and the moment
+from which it answers. Called by `run.attempt`; `web.apps` brings people there.
+
+The app serves below its base path (`/apps/<run>/<job>/`), for there the daemon shows it. Nothing here knows
+which action it is: its manifest has said `app` (`windlass_registry.manifest_app`).
+"""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from windlass_registry.errors import OperatorError, WindlassError
+from windlass_registry.manifest_model import ServedApp
+from windlass_runner.engines.base import Engine, EngineUnavailable, Lane
+from windlass_runner.run.assembly import Task
+from windlass_runner.run.storage import slug
+
+_FIRST_WAIT_S: Final = 0.05
+_LONGEST_WAIT_S: Final = 1.0
+_ANSWER_TIMEOUT_S: Final = 5.0
+_SERVER_ERROR: Final = 500
+_PORT_FILE: Final = "app-port"
+DETAIL: Final = "app"
+"""Under this name an attempt's `detail` says where its app is reached, while it answers."""
+log = logging.getLogger("windlass_runner.app")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppAddress:
+    """Where this host reaches an app. `base` has a slash at both ends; `path` is where people begin, below
+    it."""
+
+    host: str
+    port: int
+    base: str
+    path: str
+
+    @property
+    def url(self) -> str:
+        """Where it is reached without the daemon, from this machine."""
+        return f"http://{self.host}:{self.port}{self.base}{self.path.lstrip('/')}"
+
+    def to_json(self) -> dict[str, Any]:
+        """As the ledger keeps it."""
+        return asdict(self)
+
+    @classmethod
+    def of_detail(cls, detail: Mapping[str, Any]) -> AppAddress | None:
+        """What an attempt's `detail` says; None: it is no app, or does not answer yet (or any more)."""
+        found = detail.get(DETAIL)
+        return None if found is None else cls(**found)
+
+
+def app_base(run_id: str, job_key: str) -> str:
+    """The path below which a job's app serves, and the daemon shows it."""
+    return f"/apps/{run_id}/{slug(job_key)}/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """What one attempt serves."""
+
+    served: ServedApp
+    port: int
+    base: str
+
+    def environment(self) -> dict[str, str]:
+        """What its containers are told."""
+        return {"WINDLASS_APP_PORT": str(self.port), "WINDLASS_APP_BASE": self.base}
+
+    def at(self, host: str) -> AppAddress:
+        """Its address, with the host's."""
+        return AppAddress(host=host, port=self.port, base=self.base, path=self.served.path)
+
+
+def claim_app(task: Task) -> App | None:
+    """The app that the attempt is, on a port that stays the same for whoever comes after a crash. None: it is
+    none. The attempt's folders are there.
+
+    Raises:
+        OperatorError: it belongs to a fork's pull request.
+        OSError: the port cannot be written down.
+    """
+    served = task.spec.app
+    if served is None:
+        return None
+    if task.around.plan.event.is_fork:
+        raise OperatorError(
+            "no app is opened for a pull request of a fork", remedy="run it from a branch of the repository"
+        )
+    file = task.folders.root / _PORT_FILE
+    try:
+        port = int(file.read_text())
+    except (FileNotFoundError, ValueError):
+        port = task.around.engine.port_for(served.port)
+        file.write_text(str(port))
+    return App(served=served, port=port, base=app_base(task.around.run.id, task.job.key))
+
+
+class AppWatch:
+    """Waits on a thread of its own until an app answers, and tells that once. `close` ends the waiting."""
+
+    def __init__(
+        self, app: App, engine: Engine, run_id: str, lane: Lane, *, on_ready: Callable[[AppAddress], None]
+    ) -> None:
+        self._app = app
+        self._engine = engine
+        self._run_id = run_id
+        self._lane = lane
+        self._on_ready = on_ready
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="app", daemon=True)
+
+    def start(self) -> None:
+        """Begin to wait."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Nobody waits any more; when this returns, nothing more is told."""
+        self._closing.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        wait_s = _FIRST_WAIT_S
+        while not self._closing.wait(wait_s):
+            wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
+            try:
+                address = self._app.at(self._engine.address_of(self._run_id, self._lane))
+                if answers(address, self._app.served.ready) and not self._closing.is_set():
+                    self._on_ready(address)
+                    return
+            except EngineUnavailable:
+                continue
+            except WindlassError as error:
+                log.warning("the app of run %s is not shown: %s", self._run_id, error)
+                return
+
+
+def answers(address: AppAddress, path: str) -> bool:
+    """Whether the app says something there that is no server error."""
+    connection = http.client.HTTPConnection(address.host, address.port, timeout=_ANSWER_TIMEOUT_S)
+    try:
+        connection.request("GET", address.base + path.lstrip("/"), headers={"Connection": "close"})
+        return connection.getresponse().status < _SERVER_ERROR
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
