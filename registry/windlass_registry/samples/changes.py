@@ -38,10 +38,12 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Merged:
-    """A three-way merge: the text, with conflict markers where `conflicts` is above 0."""
+    """A three-way merge: the text, with conflict markers where `conflicts` is above 0. `is_marked`: a merge
+    into the same release has left its markers here already, and nothing was merged on top of them."""
 
     content: bytes
     conflicts: int
+    is_marked: bool = False
 
 
 Merge = Callable[[bytes, bytes, bytes], Merged]
@@ -108,6 +110,8 @@ def _merge(path: str, base: bytes, ours: bytes, theirs: File, merge: Merge) -> C
         note = "not text, and changed on both sides: yours stays"
         return Change(path=path, outcome="conflict", note=note)
     merged = merge(ours, base, theirs.content)
+    if merged.is_marked:
+        return Change(path=path, outcome="conflict", note="still to be settled")
     file = File(content=merged.content, is_executable=theirs.is_executable)
     if merged.conflicts:
         note = f"{merged.conflicts} {'place' if merged.conflicts == 1 else 'places'} changed on both sides"

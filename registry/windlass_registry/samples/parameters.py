@@ -105,6 +105,13 @@ class Parameters:
         node = compose(text, path="--param")
         return scalar(node) if isinstance(node, yaml.ScalarNode) else text
 
+    def wrong(self, name: str, value: Value) -> str | None:
+        """Why the schema forbids that value of one parameter; None where it allows it."""
+        from jsonschema import Draft202012Validator
+
+        errors = Draft202012Validator(self.schema["properties"][name]).iter_errors(value)
+        return next((str(error.message) for error in errors), None)
+
     def _violations(self, values: Mapping[str, Value], *, path: str) -> list[Problem]:
         from jsonschema import Draft202012Validator  # 200 ms: only those who subscribe wait for it
 

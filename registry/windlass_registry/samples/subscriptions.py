@@ -7,7 +7,6 @@ names for them, so that git's history holds the text that an upgrade merges from
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -109,7 +108,8 @@ def dump_subscriptions(subscriptions: Mapping[str, Subscription]) -> str:
 
 
 def write_file(root: Path, path: str, content: bytes, *, is_executable: bool = False) -> None:
-    """Write one file of a working tree, at once or not at all.
+    """Write one file of a working tree, at once or not at all. What a killed call left beside it goes with
+    the next one.
 
     Raises:
         OperatorError: it cannot be written, or a link on the way leads elsewhere.
@@ -119,10 +119,12 @@ def write_file(root: Path, path: str, content: bytes, *, is_executable: bool = F
         place.parent.mkdir(parents=True, exist_ok=True)
         if not place.parent.resolve().is_relative_to(root.resolve()):
             raise OperatorError(f"'{path}' lies behind a link that leaves the repository")
-        with tempfile.NamedTemporaryFile(dir=place.parent, delete=False) as stream:
+        beside = place.with_name(f".{place.name}.new")
+        beside.unlink(missing_ok=True)
+        with beside.open("xb") as stream:
             stream.write(content)
-        Path(stream.name).chmod(0o755 if is_executable else 0o644)
-        Path(stream.name).replace(place)
+        beside.chmod(0o755 if is_executable else 0o644)
+        beside.replace(place)
     except OSError as error:
         reason = error.strerror or str(error)
         raise OperatorError(f"cannot write {place}: {reason}", remedy="let this user write there") from error

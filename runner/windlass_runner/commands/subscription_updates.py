@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from windlass_registry.errors import AuthorError, OperatorError, UpstreamError
-from windlass_registry.lockfile import LOCK_PATH
+from windlass_registry.errors import AuthorError, OperatorError, Problem, UpstreamError
 from windlass_registry.samples.changes import Change, File, Merge, Merged, files_of, upgrade
 from windlass_registry.samples.releases import SampleRelease
 from windlass_registry.samples.subscriptions import (
@@ -25,7 +24,8 @@ from windlass_runner.commands.context import repository_root
 from windlass_runner.commands.invocation import Invocation
 from windlass_runner.commands.paint import Paint, tame
 from windlass_runner.commands.sample_sources import look_up_sample, release_of
-from windlass_runner.commands.subscribing import agreement_digest, ask_parameters, git, record, write_lock
+from windlass_runner.commands.subscribing import git, record, write_lock
+from windlass_runner.commands.subscription_form import agreement_digest, ask_agreement, ask_parameters
 
 _MARK = b"<<<<<<< "
 
@@ -61,7 +61,9 @@ def update_subscriptions(arguments: Namespace, invocation: Invocation) -> int:
             _say_current(arguments, invocation, known[name])
             continue
         if arguments.branch:
-            found = _on_a_branch(root, name, release, arguments, invocation)
+            from windlass_runner.commands.update_branches import offer_branch
+
+            found = offer_branch(root, name, release, arguments, invocation)
         else:
             found = _in_place(root, name, release, arguments, invocation)
         _tell(arguments, invocation, found)
@@ -86,13 +88,13 @@ def _in_place(
     invocation: Invocation,
 ) -> Update:
     known = load_subscriptions(root)
-    found = _prepare(root, known[name], release, arguments, invocation)
+    found = prepare(root, known[name], release, arguments, invocation)
     if not arguments.dry_run:
-        _apply(root, found, known, invocation)
+        apply(root, found, known, invocation)
     return found
 
 
-def _prepare(
+def prepare(
     root: Path,
     old: Subscription,
     release: SampleRelease,
@@ -101,18 +103,18 @@ def _prepare(
 ) -> Update:
     sample = release.load()
     agreement = sample.manifest.agreement
-    if agreement and agreement_digest(agreement) != old.agreement and not arguments.accept:
-        raise OperatorError(
-            f"the agreement of '{release.name}' has changed with {release.version}",
-            remedy=f"read it with 'windlass samples {release.name}', and say --accept",
-        )
+    accepted = old.accepted if agreement else ""
+    if agreement and agreement_digest(agreement) != old.agreement:
+        invocation.say(f"the agreement of '{release.name}' has changed with {release.version}")
+        accepted = ask_agreement(release, sample, invocation, is_accepted=arguments.accept, root=root)
     values = ask_parameters(sample, arguments.parameters, invocation, kept=old.parameters)
     files = files_of(sample, values, name=old.name, folder=old.folder, shown_as=release.name)
+    refuse_links(root, files)
     changes = upgrade(
         base=_base(root, old, invocation),
         ours={path: _content(root / path) for path in {*old.files, *files}},
         theirs=files,
-        merge=_merge_with_git(invocation, old, release),
+        merge=merge_with_git(invocation, old, release),
     )
     new = record(
         release,
@@ -122,14 +124,14 @@ def _prepare(
         asked=old.sample,
         name=old.name,
         folder=old.folder,
-        accepted=old.accepted,
+        accepted=accepted,
     )
     return Update(old=old, new=new, release=release, changes=changes)
 
 
 def _base(root: Path, old: Subscription, invocation: Invocation) -> dict[str, bytes | None]:
     """Each file as the old release wrote it: unedited here, made from that release, or in git's history."""
-    rendered = _rendered_again(old, invocation)
+    rendered = rendered_again(old, invocation)
     found: dict[str, bytes | None] = {}
     for path, name in old.files.items():
         here = _content(root / path)
@@ -142,7 +144,7 @@ def _base(root: Path, old: Subscription, invocation: Invocation) -> dict[str, by
     return found
 
 
-def _rendered_again(old: Subscription, invocation: Invocation) -> dict[str, File]:
+def rendered_again(old: Subscription, invocation: Invocation) -> dict[str, File]:
     try:
         release = release_of(old.sample, old.version, invocation)
         if release.digest != old.digest:
@@ -161,17 +163,36 @@ def _content(place: Path) -> bytes | None:
     return place.read_bytes() if place.is_file() and not place.is_symlink() else None
 
 
-def _merge_with_git(invocation: Invocation, old: Subscription, release: SampleRelease) -> Merge:
+def refuse_links(root: Path, files: Mapping[str, File]) -> None:
+    """Raises AuthorError where a link or a folder has the name of a file that is to be written."""
+    taken = [path for path in files if (root / path).is_symlink() or (root / path).is_dir()]
+    if taken:
+        remedy = "take it away; 'windlass subscribe --update' then goes on"
+        raise AuthorError(
+            *(
+                Problem(path=path, line=0, column=0, message="is no file here", remedy=remedy)
+                for path in taken
+            )
+        )
+
+
+def merge_with_git(invocation: Invocation, old: Subscription, release: SampleRelease) -> Merge:
     """`git merge-file`: what everybody's eyes are used to, markers and all."""
 
+    labels = ("yours", f"{release.name} {old.version}", f"{release.name} {release.version}")
+    named = [part for label in labels for part in ("-L", label)]
+
     def merge(ours: bytes, base: bytes, theirs: bytes) -> Merged:
+        if any(line.startswith(_MARK) for line in ours.splitlines()):
+            if f">>>>>>> {labels[2]}".encode() in ours.splitlines():  # this merge, killed before its end
+                return Merged(content=ours, conflicts=1, is_marked=True)
+            message = f"a file of '{old.name}' has places between '<<<<<<<' and '>>>>>>>'"
+            raise OperatorError(message, remedy="settle them first")
         with tempfile.TemporaryDirectory() as scratch:
             texts = (("ours", ours), ("base", base), ("theirs", theirs))
             places = {name: Path(scratch) / name for name, _ in texts}
             for name, content in texts:
                 places[name].write_bytes(content)
-            labels = ("yours", f"{release.name} {old.version}", f"{release.name} {release.version}")
-            named = [part for label in labels for part in ("-L", label)]
             command = ["merge-file", "--diff3", *named, *map(str, places.values())]
             git(invocation).local(command, allowed=tuple(range(1, 128)))  # the number of conflicts
             content = places["ours"].read_bytes()
@@ -180,73 +201,16 @@ def _merge_with_git(invocation: Invocation, old: Subscription, release: SampleRe
     return merge
 
 
-def _apply(root: Path, update: Update, known: Mapping[str, Subscription], invocation: Invocation) -> None:
-    """The record last, so that what is interrupted is done again."""
+def apply(root: Path, update: Update, known: Mapping[str, Subscription], invocation: Invocation) -> None:
+    """The record last: what is interrupted is done again by the same command."""
     for change in update.changes:
         if change.file is not None:
             write_file(root, change.path, change.file.content, is_executable=change.file.is_executable)
         elif change.outcome == "deleted":
             (root / change.path).unlink(missing_ok=True)
+    write_lock(root, invocation)
     text = dump_subscriptions({**known, update.old.name: update.new})
     write_file(root, SUBSCRIPTIONS_PATH, text.encode())
-    write_lock(root, invocation)
-
-
-def _on_a_branch(
-    root: Path,
-    name: str,
-    release: SampleRelease,
-    arguments: Namespace,
-    invocation: Invocation,
-) -> Update:
-    """The same on a branch from what is committed; the working tree is not touched."""
-    program = git(invocation)
-    branch = branch_name(name, release)
-    with tempfile.TemporaryDirectory() as scratch:
-        tree = Path(scratch) / "tree"
-        program.work_tree(["worktree", "add", "--quiet", "--detach", str(tree), "HEAD"], root)
-        try:
-            known = load_subscriptions(tree)
-            if name not in known:
-                raise OperatorError(
-                    f"the subscription '{name}' is not committed yet", remedy="commit it first"
-                )
-            found = _prepare(tree, known[name], release, arguments, invocation)
-            if found.conflicts:
-                paths = ", ".join(change.path for change in found.conflicts)
-                raise OperatorError(
-                    f"changed on both sides: {paths}", remedy="update without --branch, and settle it by hand"
-                )
-            if not arguments.dry_run:
-                _apply(tree, found, known, invocation)
-                touched = [*_touched(found), SUBSCRIPTIONS_PATH, LOCK_PATH]
-                program.work_tree(["add", "--all", "--force", "--", *touched], tree)
-                program.work_tree(["commit", "--quiet", "-m", _message(found)], tree)
-                program.work_tree(["branch", "--force", branch, "HEAD"], tree)
-        finally:
-            program.work_tree(["worktree", "remove", "--force", str(tree)], root)
-    if not arguments.dry_run:
-        invocation.say(f"branch {branch}: 'git diff HEAD...{branch}' shows it")
-    if arguments.push and not arguments.dry_run:
-        program.network(["-C", str(root), "push", "--force", "origin", f"{branch}:{branch}"], url="origin")
-        invocation.say(f"pushed {branch} to origin: offer it as a pull request there")
-    return found
-
-
-def branch_name(name: str, release: SampleRelease) -> str:
-    """The branch that an update is offered on."""
-    return f"windlass/{name}-{release.version}"
-
-
-def _touched(update: Update) -> list[str]:
-    return [
-        change.path for change in update.changes if change.file is not None or change.outcome == "deleted"
-    ]
-
-
-def _message(update: Update) -> str:
-    head = f"Update {update.old.name} to {update.release.name} {update.release.version}"
-    return f"{head}\n\nFrom {update.old.version}.\n\n{update.release.notes}".rstrip() + "\n"
 
 
 def _say_current(arguments: Namespace, invocation: Invocation, one: Subscription) -> None:
