@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tempfile
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from windlass_registry.documents import Reader, compose
 from windlass_registry.errors import OperatorError
 from windlass_registry.lock import ImagePin, Lock, LockFile, Pin
 from windlass_registry.versions import Digest, Version, VersionError
+from windlass_registry.yaml_text import one_line
 
 LOCK_PATH: Final = ".windlass/lock.yaml"
 FORMAT: Final = 2
@@ -41,13 +41,13 @@ def dump_lock(lock: Lock | LockFile) -> str:
         lines += _entry(name, dict(zip(IMAGE_KEYS, (image.digest, image.local_id), strict=True)))
     for key, versions in (("datasets", file.datasets), ("models", file.models)):
         lines += [f"{key}:"] if versions else []
-        lines += [f"  {_quoted(ref)}: {_quoted(version)}" for ref, version in sorted(versions.items())]
+        lines += [f"  {one_line(ref)}: {one_line(version)}" for ref, version in sorted(versions.items())]
     return _HEAD + "\n".join(lines) + "\n"
 
 
 def _entry(name: str, values: Mapping[str, str | None]) -> list[str]:
-    found = [f"    {key}: {_quoted(value)}" for key, value in values.items() if value is not None]
-    return [f"  {_quoted(name)}:", *found]
+    found = [f"    {key}: {one_line(value)}" for key, value in values.items() if value is not None]
+    return [f"  {one_line(name)}:", *found]
 
 
 def parse_lock(text: bytes | str, path: str) -> LockFile:
@@ -111,13 +111,6 @@ def save_lock(root: Path, lock: Lock | LockFile) -> Path:
             f"cannot write {place}: {error.strerror}", remedy="let this user write there"
         ) from error
     return place
-
-
-def _quoted(text: str) -> str:
-    """A double-quoted YAML scalar: as JSON has it, with all beyond ASCII as `\\U` escapes."""
-    return "".join(
-        c if "\x00" <= c < "\x7f" else f"\\U{ord(c):08x}" for c in json.dumps(text, ensure_ascii=False)
-    )
 
 
 def _check_format(reader: Reader, root: yaml.Node, fields: dict[str, yaml.Node]) -> None:

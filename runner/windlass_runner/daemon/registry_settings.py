@@ -13,6 +13,7 @@ from windlass_runner.daemon.toml_reader import Section
 
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}\Z")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:-]*\Z")
+_SCHEMES: Final = ("https", "http", "file", "oci", "oci+http")
 OWN: Final = "registry"
 """What a daemon's own registry is called, in `<storage>/registry`."""
 
@@ -23,7 +24,7 @@ class RegistrySettings:
 
     name: str
     url: str
-    """`https://…`, or a folder of this machine."""
+    """`https://…`, `oci://…`, or a folder of this machine."""
     root_digest: str | None = None
     root_file: Path | None = None
     namespaces: tuple[str, ...] = ()
@@ -61,8 +62,8 @@ def _registry(section: Section, folder: Path) -> RegistrySettings | None:
         if "url" not in section.data:
             section.error(None, "a registry without `url`", "say where it is")
         return None
-    if "://" in url and urlsplit(url).scheme not in ("https", "http", "file"):
-        section.error("url", f"'{url}' is no address of a registry", "write https://… or a folder")
+    if "://" in url and urlsplit(url).scheme not in _SCHEMES:
+        section.error("url", f"'{url}' is no address of a registry", "write https://…, oci://… or a folder")
     if root is None:
         if "root" not in section.data:
             text = "a registry without `root`: nothing of it could be believed"
