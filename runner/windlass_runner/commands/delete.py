@@ -1,4 +1,4 @@
-"""`windlass delete`: removes runs for good, with their logs and what they put out."""
+"""`windlass delete`: removes runs for good, with their logs and what they put out; or a workflow."""
 
 from __future__ import annotations
 
@@ -16,13 +16,21 @@ if TYPE_CHECKING:
 EXAMPLE = """
 windlass delete 1m7y5x
 windlass delete 'train#3' 'train#4' --json
+windlass delete classify --yes      # the workflow's file, its subscription and what that wrote
 """
 
 
 def configure(parser: ArgumentParser) -> None:
-    """The runs."""
+    """The runs, or the workflows."""
     parser.add_argument(
-        "runs", nargs="+", metavar="RUN", help="an id, the beginning of one, WORKFLOW#NUMBER, or 'latest'"
+        "runs",
+        nargs="+",
+        metavar="RUN",
+        help="an id, the beginning of one, WORKFLOW#NUMBER, or 'latest'; or a workflow of this repository",
+    )
+    parser.add_argument("--yes", "-y", action="store_true", help="delete workflows unasked")
+    parser.add_argument(
+        "--force", action="store_true", help="with a workflow: also files of its sample that you edited"
     )
     add_place(parser)
     add_json(parser)
@@ -30,13 +38,22 @@ def configure(parser: ArgumentParser) -> None:
 
 def execute(arguments: Namespace, invocation: Invocation) -> int:
     """Remove them, the newest first. Where one of them is not known, none is removed."""
+    from windlass_runner.commands.workflow_deletion import delete_workflows, split_words
+
+    workflows, runs = split_words(arguments, invocation)
+    if workflows and not delete_workflows(workflows, arguments, invocation):
+        return 1
+    return _remove_runs(runs, arguments, invocation) if runs else 0
+
+
+def _remove_runs(words: tuple[str, ...], arguments: Namespace, invocation: Invocation) -> int:
     from windlass_registry.errors import OperatorError
     from windlass_runner.commands.chosen_run import find_run
     from windlass_runner.commands.context import find_place, open_ledger
 
     place = find_place(arguments, invocation)
     with open_ledger(place) as ledger:
-        wanted = {find_run(ledger, each).id for each in arguments.runs}
+        wanted = {find_run(ledger, each).id for each in words}
         answers = [_remove(ledger, place.storage, run_id) for run_id in sorted(wanted, reverse=True)]
     for answer in answers:
         _tell(answer, arguments, invocation)

@@ -38,16 +38,48 @@ def execute(arguments: Namespace, invocation: Invocation) -> int:
     names = sorted({name for source in sources for name in source.names()})
     releases = [find_sample(name, sources) for name in names]
     subscribed = _subscribed(invocation)
+    news = _updates(subscribed, invocation)
     if arguments.json:
         for release in releases:
-            invocation.print_json(_facts(release, subscribed))
+            invocation.print_json(
+                {**_facts(release, subscribed), "updates": _named(release, subscribed, news)}
+            )
         return 0
-    _print_list(releases, subscribed, invocation)
+    _print_list(releases, subscribed, news, invocation)
     return 0
 
 
+def _updates(subscribed: dict[str, Subscription], invocation: Invocation) -> dict[str, SampleRelease]:
+    """The newer release that each subscription could take, in the range that it was made with."""
+    from windlass_registry.errors import AuthorError
+    from windlass_runner.commands.sample_sources import look_up_sample
+
+    found: dict[str, SampleRelease] = {}
+    for name, one in subscribed.items():
+        try:
+            release = look_up_sample(one.sample, invocation)
+        except AuthorError:  # its sample is gone; what was written works on
+            continue
+        if release.digest != one.digest:
+            found[name] = release
+    return found
+
+
+def _named(
+    release: SampleRelease, subscribed: dict[str, Subscription], news: dict[str, SampleRelease]
+) -> list[dict[str, str]]:
+    return [
+        {"name": name, "from": subscribed[name].version, "to": str(newer.version)}
+        for name, newer in news.items()
+        if newer.name == release.name
+    ]
+
+
 def _print_list(
-    releases: list[SampleRelease], subscribed: dict[str, Subscription], invocation: Invocation
+    releases: list[SampleRelease],
+    subscribed: dict[str, Subscription],
+    news: dict[str, SampleRelease],
+    invocation: Invocation,
 ) -> None:
     from windlass_runner.commands.paint import Paint, clip, tame
 
@@ -55,17 +87,16 @@ def _print_list(
     width = max((len(release.name) for release in releases), default=0)
     room = invocation.width(invocation.out) - width - 12
     for release in releases:
-        mine = next(
-            (one for one in subscribed.values() if one.sample.partition("@")[0] == release.name), None
-        )
-        news = (
-            "" if mine is None else (" subscribed" if mine.digest == release.digest else " update available")
-        )
-        summary = clip(tame(release.summary), max(20, room - len(news)))
+        is_mine = any(one.sample.partition("@")[0] == release.name for one in subscribed.values())
+        mark = " subscribed" if is_mine else ""
+        summary = clip(tame(release.summary), max(20, room - len(mark)))
         version = f"{release.version!s:<8}"
         invocation.print(
-            f"{paint(f'{release.name:<{width}}', 'bold')}  {version} {summary}{paint(news, 'green')}"
+            f"{paint(f'{release.name:<{width}}', 'bold')}  {version} {summary}{paint(mark, 'green')}"
         )
+    for name, newer in news.items():
+        old = subscribed[name].version
+        invocation.print(f"update  {name}: {old} → {newer.version}  (windlass subscribe --update {name})")
     invocation.say("")
     invocation.say(
         "'windlass samples NAME' tells more, 'windlass subscribe NAME' brings one into this repository"

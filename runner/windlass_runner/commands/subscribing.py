@@ -27,6 +27,7 @@ from windlass_runner.commands.locking import lock_repository
 from windlass_runner.commands.registries import open_catalog
 from windlass_runner.commands.sample_sources import as_recorded, look_up_sample
 from windlass_runner.commands.subscription_form import agreement_digest, ask_agreement, ask_parameters
+from windlass_runner.commands.workflow_files import of_repository
 from windlass_runner.forges.git_program import GitProgram
 
 
@@ -43,7 +44,7 @@ def subscribe(arguments: Namespace, invocation: Invocation) -> int:
             f"this repository is subscribed to '{known[name].sample}' as '{name}' already",
             remedy="bring it up to date with 'windlass subscribe --update', or give another name with --as",
         )
-    folder = _folder(arguments.folder or name)
+    folder = folder_path(arguments.folder or name)
     values = ask_parameters(sample, arguments.parameters, invocation)
     files = files_of(sample, values, name=name, folder=folder, shown_as=release.name)
     refuse_overwriting(root, files)
@@ -100,10 +101,21 @@ def git(invocation: Invocation) -> GitProgram:
 
 def write_lock(root: Path, invocation: Invocation) -> None:
     """Pin what the workflows use; pins that are there stay. What is broken is left out, and told."""
+    if not of_repository(root):
+        (root / LOCK_PATH).unlink(missing_ok=True)  # it would pin nothing
+        return
     lock, problems = lock_repository(root, pins=load_lock(root), catalog=open_catalog(invocation))
     save_lock(root, lock)
     for problem in problems:
         invocation.say(f"not locked: {problem}")
+
+
+def save_subscriptions(root: Path, known: Mapping[str, Subscription]) -> None:
+    """Write the file of subscriptions, or take it away where there are none."""
+    if known:
+        write_file(root, SUBSCRIPTIONS_PATH, dump_subscriptions(known).encode())
+    else:
+        (root / SUBSCRIPTIONS_PATH).unlink(missing_ok=True)
 
 
 def delete_files(root: Path, one: Subscription, *, is_forced: bool) -> tuple[list[str], list[str]]:
@@ -134,7 +146,8 @@ def check_name(name: str) -> None:
         )
 
 
-def _folder(text: str) -> str:
+def folder_path(text: str) -> str:
+    """A folder's path from the repository's root. Raises OperatorError where it leads out of it."""
     parts = [part for part in text.split("/") if part not in ("", ".")]
     if not parts or ".." in parts or parts[0] == ".git" or text.startswith("/"):
         raise OperatorError(f"'{text}' lies outside the repository", remedy="name a folder of it")
@@ -157,7 +170,9 @@ def _find_repository(invocation: Invocation, name: str) -> tuple[Path, bool]:
     return place, True
 
 
-def refuse_overwriting(root: Path, files: Mapping[str, File]) -> None:
+def refuse_overwriting(
+    root: Path, files: Mapping[str, File], *, remedy: str = "choose others with --as and --folder"
+) -> None:
     """Raises AuthorError where one of the files is there with other content, or its name is taken by what is
     none; also where another workflow file has the same bare name."""
     problems = [
@@ -166,7 +181,7 @@ def refuse_overwriting(root: Path, files: Mapping[str, File]) -> None:
             line=0,
             column=0,
             message="is there already",
-            remedy="choose others with --as and --folder",
+            remedy=remedy,
         )
         for path, file in files.items()
         if _is_taken(root / path, file)

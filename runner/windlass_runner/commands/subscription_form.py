@@ -70,6 +70,11 @@ def _answer(question: str, invocation: Invocation) -> str:
     return line.strip()
 
 
+def confirm(question: str, invocation: Invocation) -> bool:
+    """Whether the answer is yes."""
+    return _answer(f"{question} [y/N]: ", invocation).lower() in ("y", "yes")
+
+
 def ask_agreement(
     release: SampleRelease, sample: Sample, invocation: Invocation, *, is_accepted: bool, root: Path
 ) -> str:
@@ -89,7 +94,7 @@ def ask_agreement(
             raise OperatorError(
                 f"'{release.name}' wants its agreement accepted", remedy="read it above, and say --accept"
             )
-        if _answer("accept? [y/N]: ", invocation).lower() not in ("y", "yes"):
+        if not confirm("accept?", invocation):
             raise OperatorError("the agreement was not accepted: nothing was written")
     return f"{_person(root, invocation)}, {time.strftime('%Y-%m-%d', time.gmtime())}"
 

@@ -114,7 +114,10 @@ def prepare(
         base=_base(root, old, invocation),
         ours={path: _content(root / path) for path in {*old.files, *files}},
         theirs=files,
-        merge=merge_with_git(invocation, old, release),
+        merge=merge_with_git(
+            invocation,
+            labels=("yours", f"{release.name} {old.version}", f"{release.name} {release.version}"),
+        ),
     )
     new = record(
         release,
@@ -144,14 +147,24 @@ def _base(root: Path, old: Subscription, invocation: Invocation) -> dict[str, by
     return found
 
 
-def rendered_again(old: Subscription, invocation: Invocation) -> dict[str, File]:
+def rendered_again(
+    old: Subscription, invocation: Invocation, *, name: str | None = None, folder: str | None = None
+) -> dict[str, File]:
+    """What the subscribed release writes, or would write for another name and folder; nothing where that
+    release cannot be had any more."""
     try:
         release = release_of(old.sample, old.version, invocation)
         if release.digest != old.digest:
             return {}
-        return files_of(release.load(), old.parameters, name=old.name, folder=old.folder, shown_as=old.sample)
+        return files_of(
+            release.load(),
+            old.parameters,
+            name=name or old.name,
+            folder=folder or old.folder,
+            shown_as=old.sample,
+        )
     except (AuthorError, UpstreamError):
-        return {}  # that release cannot be had any more: git's history may have the text
+        return {}  # git's history may have the text
 
 
 def _from_history(root: Path, name: str, invocation: Invocation) -> bytes | None:
@@ -176,17 +189,16 @@ def refuse_links(root: Path, files: Mapping[str, File]) -> None:
         )
 
 
-def merge_with_git(invocation: Invocation, old: Subscription, release: SampleRelease) -> Merge:
+def merge_with_git(invocation: Invocation, *, labels: tuple[str, str, str]) -> Merge:
     """`git merge-file`: what everybody's eyes are used to, markers and all."""
 
-    labels = ("yours", f"{release.name} {old.version}", f"{release.name} {release.version}")
     named = [part for label in labels for part in ("-L", label)]
 
     def merge(ours: bytes, base: bytes, theirs: bytes) -> Merged:
         if any(line.startswith(_MARK) for line in ours.splitlines()):
             if f">>>>>>> {labels[2]}".encode() in ours.splitlines():  # this merge, killed before its end
                 return Merged(content=ours, conflicts=1, is_marked=True)
-            message = f"a file of '{old.name}' has places between '<<<<<<<' and '>>>>>>>'"
+            message = "a file has places between '<<<<<<<' and '>>>>>>>'"
             raise OperatorError(message, remedy="settle them first")
         with tempfile.TemporaryDirectory() as scratch:
             texts = (("ours", ours), ("base", base), ("theirs", theirs))

@@ -24,15 +24,9 @@ def configure(parser: ArgumentParser) -> None:
 
 def execute(arguments: Namespace, invocation: Invocation) -> int:
     """Forget the subscription; with `--delete`, its files."""
-    from windlass_registry.samples.subscriptions import (
-        SUBSCRIPTIONS_PATH,
-        dump_subscriptions,
-        load_subscriptions,
-        unknown_subscription,
-        write_file,
-    )
+    from windlass_registry.samples.subscriptions import load_subscriptions, unknown_subscription
     from windlass_runner.commands.context import repository_root
-    from windlass_runner.commands.subscribing import delete_files, write_lock
+    from windlass_runner.commands.subscribing import delete_files, save_subscriptions, write_lock
 
     root = repository_root(invocation.folder)
     if root is None:
@@ -44,12 +38,9 @@ def execute(arguments: Namespace, invocation: Invocation) -> int:
     gone, kept = (
         delete_files(root, one, is_forced=arguments.force) if arguments.delete else ([], [*one.files])
     )
-    if known:
-        write_file(root, SUBSCRIPTIONS_PATH, dump_subscriptions(known).encode())
-    else:
-        (root / SUBSCRIPTIONS_PATH).unlink()
     if gone:
         write_lock(root, invocation)
+    save_subscriptions(root, known)
     if arguments.json:
         invocation.print_json({"name": one.name, "deleted": gone, "kept": kept})
         return 0
