@@ -41,6 +41,8 @@ class Rules:
     policy: Policy = field(default_factory=Policy)
     cool_down: CoolDown | None = None
     """None: the newest release is taken, however young."""
+    asks_for_news: bool = False
+    """Whether registries are asked also about what is pinned and here: what became of it since."""
     previous: Mapping[str, Pin] = field(default_factory=dict)
     """What was pinned before, by `uses` text: never left for something older, or for something too young."""
 

@@ -18,7 +18,7 @@ from windlass_registry.hosting.files import write_whole
 from windlass_registry.index import Release
 from windlass_registry.releases import ReleaseFacts, custom_of, parse_release
 
-_FORMAT: Final = "windlass-facts-1"
+_FORMAT: Final = "windlass-facts-2"
 """Counted up when releases are read otherwise: a book of another kind is written anew."""
 
 

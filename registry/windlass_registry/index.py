@@ -9,7 +9,9 @@ from functools import partial
 from threading import Lock as Mutex
 from typing import Protocol
 
+from windlass_registry.advisories import Advisory
 from windlass_registry.errors import WindlassError
+from windlass_registry.measurements import Measured
 from windlass_registry.sources.packages import Package
 from windlass_registry.versions import Version
 
@@ -18,8 +20,8 @@ from windlass_registry.versions import Version
 class Release:
     """One published version of a package: what is told of it before any of it is fetched.
 
-    Where the source is a registry, its publisher has signed all of it. Only `yanked` and `deprecated` may
-    change after the publication.
+    Where the source is a registry, its publisher has signed all of it. Only `yanked`, `deprecated` and
+    `advisories` may change after the publication.
     """
 
     name: str
@@ -40,6 +42,10 @@ class Release:
     """Why its publisher took it back; None: not yanked."""
     deprecated: str | None = None
     """What to use in its place; None: not deprecated."""
+    advisories: tuple[Advisory, ...] = ()
+    """Why its publisher says that it is dangerous."""
+    measured: Measured | None = None
+    """What its examples took; None: nobody measured it."""
     statement: str | None = None
     """The digest of the statement that says where it was made; None: there is none."""
     load: Callable[[], Package] = field(compare=False, repr=False)

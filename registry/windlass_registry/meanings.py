@@ -9,6 +9,7 @@ from typing import Final
 
 from windlass_registry.catalog import Catalog
 from windlass_registry.choosing import Choice, HeldBack, Rules, choose, listed
+from windlass_registry.errors import UpstreamError
 from windlass_registry.index import Release
 from windlass_registry.lock import LockFile, Pin, ResolvedAction
 from windlass_registry.refs import COPY_IT, GitRef, LocalRef, RefError, RegistryRef, parse_uses
@@ -119,7 +120,7 @@ class Meanings:
             raise RefError(f"the lock pins '{uses}' to '{pin.name}', another action", remedy=_ANEW)
         if not _fits(ref, pin):
             raise RefError(f"the lock pins '{uses}' to {pin.version}, which is outside it", remedy=_ANEW)
-        release = _matching(pin, self._catalog.known(ref))
+        release = _matching(pin, self._news(ref))
         if release is None and self._rules.policy.require_signatures:
             release = _matching(pin, self._catalog.releases(ref))
         stored = self._catalog.stored(pin.digest)
@@ -137,6 +138,14 @@ class Meanings:
                 )
         self._judge(uses, release)
         return self._released(uses, release)
+
+    def _news(self, ref: RegistryRef) -> Sequence[Release]:
+        """What is known of a name: asked for where the rules judge by what became of it since, and the
+        registry answers."""
+        if self._rules.asks_for_news or self._rules.policy.refuse_advisories is not None:
+            with suppress(UpstreamError, RefError):
+                return self._catalog.releases(ref)
+        return self._catalog.known(ref)
 
     def _judge(self, uses: str, release: Release | None) -> None:
         """Refuse a pinned release that the owner of the machine does not allow."""
@@ -282,10 +291,12 @@ def _matching(pin: Pin, releases: Sequence[Release]) -> Release | None:
 
 
 def _warnings(release: Release | None) -> tuple[str, ...]:
-    found = []
-    if release is not None and release.yanked is not None:
+    if release is None:
+        return ()
+    found = [f"{release.name} {release.version}: {notice.line()}" for notice in release.advisories]
+    if release.yanked is not None:
         found.append(_yanked(release))
-    if release is not None and release.deprecated is not None:
+    if release.deprecated is not None:
         instead = f": use {release.deprecated}" if release.deprecated else ""
         found.append(f"{release.name} {release.version} is deprecated by its publisher{instead}")
     return tuple(found)

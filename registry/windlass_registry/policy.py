@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from windlass_registry.advisories import Severity, at_least
 from windlass_registry.index import Release
 from windlass_registry.refs import GitRef, RegistryRef
 
@@ -32,6 +33,8 @@ class Policy:
     """Only what `.windlass/lock.yaml` pins."""
     yanked: Literal["warn", "refuse"] = "warn"
     """What becomes of a release that is pinned, and was yanked."""
+    refuse_advisories: Severity | None = None
+    """Releases with a security notice as severe as that may not run; None: they may, with a warning."""
 
     def refuses_namespace(self, ref: RegistryRef) -> str | None:
         """Why actions of that namespace may not run; None: they may."""
@@ -56,6 +59,9 @@ class Policy:
         """Why that release may not run, in a few words; None: it may."""
         if self.require_signatures and release.statement is None and release.source != "builtin":
             return "not signed with a statement of where it was made, which this runner's settings ask for"
+        if self.refuse_advisories is not None:
+            notice = at_least(release.advisories, self.refuse_advisories)
+            return None if notice is None else f"{release.name} {release.version} has a {notice.line()}"
         return None
 
     def refuses_image(self, image: str) -> str | None:

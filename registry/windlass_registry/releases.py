@@ -13,7 +13,18 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, get_args
 
+from windlass_registry.advisories import (
+    NOTICES_AT_MOST,
+    TEXT_CHARS,
+    TITLE_CHARS,
+    VERSIONS_CHARS,
+    Advisory,
+    advisory_to_json,
+    is_id,
+    severity_of,
+)
 from windlass_registry.errors import WindlassError
+from windlass_registry.measurements import Measured, measured_to_json, read_measured
 from windlass_registry.refs import RefError, parse_uses
 from windlass_registry.versions import Digest, Version, VersionError
 
@@ -27,7 +38,10 @@ USES_AT_MOST: Final = 200
 
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z\Z")
 _KEYS: Final = frozenset(
-    {"kind", "summary", "uses", "published", "notes", "statement", "yanked", "deprecated"}
+    {
+        *("kind", "summary", "uses", "published", "notes", "statement", "measured"),
+        *("yanked", "deprecated", "advisories"),
+    }
 )
 
 
@@ -56,7 +70,8 @@ class Deprecation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseFacts:
-    """One release as its publisher signed it. Only `yanked` and `deprecated` may ever change."""
+    """One release as its publisher signed it. Only `yanked`, `deprecated` and `advisories` may ever
+    change."""
 
     name: str
     """With its namespace: `acme/train`."""
@@ -71,8 +86,12 @@ class ReleaseFacts:
     notes: str = ""
     statement: str
     """The digest of its provenance statement."""
+    measured: Measured | None = None
+    """What its examples took where it was made."""
     yanked: Yank | None = None
     deprecated: Deprecation | None = None
+    advisories: tuple[Advisory, ...] = ()
+    """Why it is dangerous, as far as its publisher knows."""
 
     @property
     def path(self) -> str:
@@ -86,7 +105,7 @@ class ReleaseFacts:
 
     def unmarked(self) -> ReleaseFacts:
         """The part that never changes."""
-        return replace(self, yanked=None, deprecated=None)
+        return replace(self, yanked=None, deprecated=None, advisories=())
 
 
 def newest_of(releases: Sequence[ReleaseFacts]) -> ReleaseFacts:
@@ -107,10 +126,14 @@ def custom_of(facts: ReleaseFacts) -> dict[str, Any]:
         "notes": facts.notes,
         "statement": facts.statement,
     }
+    if facts.measured is not None:
+        found["measured"] = measured_to_json(facts.measured)
     if facts.yanked is not None:
         found["yanked"] = {"reason": facts.yanked.reason, "at": format_time(facts.yanked.at)}
     if facts.deprecated is not None:
         found["deprecated"] = {"successor": facts.deprecated.successor, "reason": facts.deprecated.reason}
+    if facts.advisories:
+        found["advisories"] = [advisory_to_json(each, format_time(each.at)) for each in facts.advisories]
     return {"windlass": found}
 
 
@@ -133,8 +156,10 @@ def parse_release(path: str, *, digest: str, size_bytes: int, custom: object) ->
         published=reader.time("published", reader.fields.get("published")),
         notes=reader.text("notes", NOTES_CHARS, has_lines=True),
         statement=reader.digest("statement", reader.fields.get("statement")),
+        measured=reader.measured(),
         yanked=reader.yank(),
         deprecated=reader.deprecation(),
+        advisories=reader.advisories(),
     )
 
 
@@ -226,6 +251,36 @@ class _Fields:
         except RefError as error:
             raise self.error(f"'uses': {error}") from error
         return tuple(found)
+
+    def measured(self) -> Measured | None:
+        found = self.fields.get("measured")
+        try:
+            return None if found is None else read_measured(found)
+        except ValueError as error:
+            raise self.error(f"'measured': {error}") from error
+
+    def advisories(self) -> tuple[Advisory, ...]:
+        found = self.fields.get("advisories", [])
+        if not isinstance(found, list) or len(found) > NOTICES_AT_MOST:
+            raise self.error(f"'advisories' is not a list of at most {NOTICES_AT_MOST}")
+        return tuple(self._advisory(each) for each in found)
+
+    def _advisory(self, found: object) -> Advisory:
+        keys = {"id", "severity", "title", "text", "versions", "at"}
+        if not isinstance(found, Mapping) or set(found) != keys:
+            raise self.error(f"'advisories': one does not have exactly {', '.join(sorted(keys))}")
+        severity = severity_of(found["severity"])
+        id = found["id"]
+        if severity is None or not isinstance(id, str) or not is_id(id):
+            raise self.error("'advisories': an id or a severity that is none")
+        return Advisory(
+            id=id,
+            severity=severity,
+            title=self.text("title", TITLE_CHARS, fields=found),
+            text=self.text("text", TEXT_CHARS, has_lines=True, fields=found),
+            versions=self.text("versions", VERSIONS_CHARS, fields=found),
+            at=self.time("at", found["at"]),
+        )
 
     def yank(self) -> Yank | None:
         fields = self._part("yanked", {"reason", "at"})

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from windlass_registry.advisories import worst
 from windlass_registry.releases import ReleaseFacts, format_time, newest_of
 from windlass_registry.trust import roles
 from windlass_registry.trust.hosted import HostedRoles
@@ -66,6 +67,7 @@ def _of_namespace(namespace: str, state: HostedRoles, badge: str | None) -> dict
 def _package(releases: list[ReleaseFacts], badge: str | None) -> dict[str, Any]:
     releases.sort(key=lambda facts: facts.version, reverse=True)
     newest = newest_of(releases)
+    notice = worst(newest.advisories)
     return {
         "name": newest.name,
         "kind": newest.kind,
@@ -75,5 +77,6 @@ def _package(releases: list[ReleaseFacts], badge: str | None) -> dict[str, Any]:
         "versions": len(releases),
         "yanked": newest.yanked is not None,
         "deprecated": newest.deprecated is not None,
+        "notice": notice.severity if notice is not None else None,
         "badge": badge,
     }

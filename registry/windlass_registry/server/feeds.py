@@ -1,4 +1,4 @@
-"""New releases as a feed (Atom, RFC 4287), and a package's newest version as a badge for a README. Pure."""
+"""New releases and security notices as a feed (Atom, RFC 4287), and a package's badge for a README. Pure."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
+from windlass_registry.advisories import Advisory
 from windlass_registry.releases import ReleaseFacts, format_time
 from windlass_registry.server.markup import Html, fill, join
 
@@ -15,8 +16,13 @@ _CHAR: Final = 7
 
 def atom(title: str, releases: Iterable[ReleaseFacts], *, url: str, path: str) -> str:
     """The feed of these releases, newest first. `url` is the registry's, `path` the page's below it."""
-    listed = sorted(releases, key=lambda facts: facts.published, reverse=True)[:50]
-    newest = listed[0].published if listed else _EPOCH
+    known = list(releases)
+    listed = sorted(known, key=lambda facts: facts.published, reverse=True)[:50]
+    notices = {notice.id: (notice, facts) for facts in known for notice in facts.advisories}
+    newest = max(
+        (*(facts.published for facts in listed), *(notice.at for notice, _ in notices.values())),
+        default=_EPOCH,
+    )
     return fill(
         '<?xml version="1.0" encoding="utf-8"?>\n'
         '<feed xmlns="http://www.w3.org/2005/Atom"><title>{title}</title>'
@@ -25,7 +31,32 @@ def atom(title: str, releases: Iterable[ReleaseFacts], *, url: str, path: str) -
         url=url,
         path=path,
         updated=format_time(newest),
-        entries=join(_entry(facts, url=url) for facts in listed),
+        entries=join(
+            (
+                *(_notice(notice, facts, url=url) for notice, facts in notices.values()),
+                *(_entry(facts, url=url) for facts in listed),
+            )
+        ),
+    )
+
+
+def _notice(notice: Advisory, facts: ReleaseFacts, *, url: str) -> Html:
+    """A notice once, however many releases it is about; one that was taken back is no more in the feed."""
+    return fill(
+        "<entry><title>Security notice ({severity}): {name} {versions}: {title}</title>"
+        "<id>{url}/{path}#{id}</id><link href='{url}/{release}#{id}'/><updated>{at}</updated>"
+        "<author><name>{who}</name></author><content type='text'>{text}</content></entry>",
+        severity=notice.severity,
+        name=facts.name,
+        versions=notice.versions,
+        title=notice.title,
+        url=url,
+        path=facts.name,
+        release=facts.path,
+        id=notice.id,
+        at=format_time(notice.at),
+        who=facts.namespace,
+        text=notice.text,
     )
 
 

@@ -53,6 +53,9 @@ def badges(card: Card) -> Html:
         ("verified", "verified", "The registry's owner knows who that is")
         if card.badge == "verified"
         else None,
+        ("danger", "security notice", f"Its publisher says that it is dangerous ({card.notice})")
+        if card.notice
+        else None,
         ("yanked", "yanked", "Its publisher took it back") if card.is_yanked else None,
         ("deprecated", "deprecated", "There is something better") if card.is_deprecated else None,
         ("kind", "sample", "A workflow to subscribe to") if card.kind == "sample" else None,

@@ -16,6 +16,7 @@ from windlass_registry.samples.parameters import Parameter
 from windlass_registry.server.graph_svg import graph_svg
 from windlass_registry.server.layout_html import NOTHING, badges, copyable, page
 from windlass_registry.server.markup import Html, fill, join
+from windlass_registry.server.notices_html import measured_html, notice_mark, notices_html
 from windlass_registry.server.readme import readme_html
 from windlass_registry.server.shown import ShownOrigin, ShownPackage, ShownRelease
 from windlass_registry.yaml_text import one_line
@@ -40,9 +41,10 @@ def package_page(shown: ShownPackage, *, base: str) -> str:
         else NOTHING
     )
     body = fill(
-        '<div class="package"><article>{head}{warnings}{middle}{readme}{files}</article>'
+        '<div class="package"><article>{head}{notices}{warnings}{middle}{readme}{files}</article>'
         "<aside>{facts}</aside></div>",
         head=_head(shown),
+        notices=notices_html(shown, base=base),
         warnings=_warnings(shown),
         middle=middle,
         readme=readme,
@@ -251,6 +253,7 @@ def _facts(shown: ShownPackage, *, base: str) -> Html:
     day = "" if release.published is None else f"{release.published:%d %B %Y}"
     rows = [
         ("Use", copyable(f"uses: {shown.uses}") if shown.card.kind == "action" else NOTHING),
+        ("Measured", measured_html(release.measured)),
         ("Published", fill("{it}", it=day)),
         ("Made by", _origin(shown.origin)),
         ("Keys", join(fill("<code>{it}</code><br>", it=each) for each in shown.fingerprints)),
@@ -291,12 +294,13 @@ def _release(one: ShownRelease, shown: ShownPackage, *, base: str) -> Html:
     )
     return fill(
         '<div class="release"><a href="{path}/{version}"{current}>{version}</a>'
-        '<span class="quiet">{day} {mark}</span>{compare}<p>{notes}</p></div>',
+        '<span class="quiet">{day} {mark}</span>{notice}{compare}<p>{notes}</p></div>',
         path=path,
         version=one.version,
         current=Html(' aria-current="page"') if is_here else NOTHING,
         day="" if one.published is None else f" {one.published:%Y-%m-%d}",
         mark=mark,
+        notice=notice_mark(one),
         compare=NOTHING if is_here else compare,
         notes=one.notes[:400],
     )

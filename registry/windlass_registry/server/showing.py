@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from windlass_registry.advisories import worst
 from windlass_registry.archive import read_folder
 from windlass_registry.errors import OperatorError
 from windlass_registry.index import Index
@@ -63,6 +64,7 @@ class Showing:
             badge=entry.get("badge"),
             is_yanked=bool(entry.get("yanked")),
             is_deprecated=bool(entry.get("deprecated")),
+            notice=entry.get("notice"),
             downloads=self._counting.total(name),
         )
 
@@ -71,7 +73,8 @@ class Showing:
         stock = self._shelves.now()
         if name is not None:
             return stock.releases(name)
-        return tuple(stock.by_digest.values())
+        shelves = (shelf.packages.values() for shelf in stock.shelves.values())
+        return tuple(facts for packages in shelves for releases in packages for facts in releases)
 
     def package(self, name: str, version: str | None) -> ShownPackage | None:
         """One release (the newest where none is named); None where there is none."""
@@ -152,6 +155,7 @@ def _builtin_entry(name: str, kind: str, version: str, summary: str) -> dict[str
 
 
 def _entry_of(facts: ReleaseFacts) -> dict[str, Any]:
+    notice = worst(facts.advisories)
     return {
         "name": facts.name,
         "kind": facts.kind,
@@ -159,6 +163,7 @@ def _entry_of(facts: ReleaseFacts) -> dict[str, Any]:
         "version": str(facts.version),
         "yanked": facts.yanked is not None,
         "deprecated": facts.deprecated is not None,
+        "notice": notice.severity if notice is not None else None,
     }
 
 
@@ -176,4 +181,6 @@ def _shown_release(facts: ReleaseFacts) -> ShownRelease:
         notes=facts.notes,
         yanked=facts.yanked.reason if facts.yanked is not None else None,
         deprecated=instead,
+        advisories=facts.advisories,
+        measured=facts.measured,
     )

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from windlass_registry.advisories import Advisory
+from windlass_registry.measurements import Measured
 from windlass_registry.server.contents import Contents
 
 
@@ -23,6 +25,8 @@ class Card:
     badge: str | None = None
     is_yanked: bool = False
     is_deprecated: bool = False
+    notice: str | None = None
+    """The severity of the worst security notice of its newest release."""
     downloads: int = 0
 
 
@@ -38,6 +42,8 @@ class ShownRelease:
     yanked: str | None = None
     deprecated: str | None = None
     """What to use instead, or why."""
+    advisories: tuple[Advisory, ...] = ()
+    measured: Measured | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

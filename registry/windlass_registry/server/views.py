@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from windlass_registry.advisories import advisory_to_json
+from windlass_registry.measurements import measured_to_json
 from windlass_registry.releases import ReleaseFacts, format_time, newest_of
 from windlass_registry.server.accounts import Fetched
 
@@ -49,4 +51,6 @@ def _release(facts: ReleaseFacts) -> dict[str, Any]:
         "deprecated": None
         if deprecated is None
         else {"successor": deprecated.successor, "reason": deprecated.reason},
+        "advisories": [advisory_to_json(each, format_time(each.at)) for each in facts.advisories],
+        "measured": None if facts.measured is None else measured_to_json(facts.measured),
     }

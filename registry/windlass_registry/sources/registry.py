@@ -199,6 +199,8 @@ class RegistrySource:
             notes=facts.notes,
             yanked=facts.yanked.reason if facts.yanked is not None else None,
             deprecated=_deprecated(facts),
+            advisories=facts.advisories,
+            measured=facts.measured,
             statement=facts.statement,
             load=partial(self._load, facts),
         )

@@ -48,6 +48,8 @@ def links_of(source: RegistrySource, name: str, version: str, *, digest: str | N
     yield from _release(facts, digest)
     if facts is None or (digest is not None and facts.digest != digest):
         return
+    for notice in facts.advisories:
+        yield Link(name="notice", standing="doubtful", text=notice.line())
     yield from _package(source, facts)
     yield from _statement(source, namespace, facts)
 

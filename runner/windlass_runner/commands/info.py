@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from windlass_runner.commands.invocation import Invocation
@@ -64,6 +65,7 @@ def execute(arguments: Namespace, invocation: Invocation) -> int:
 def _print(
     release: Release, manifest: ActionManifest, releases: list[Release], invocation: Invocation
 ) -> None:
+    from windlass_registry.measurements import tell_measured
     from windlass_runner.commands.paint import Paint, tame
 
     paint = Paint(invocation.has_colour(invocation.out))
@@ -72,6 +74,10 @@ def _print(
         f"{paint(tame(manifest.name), 'bold')}  {release.name} {release.version} ({release.source})"
     )
     invocation.print(tame(manifest.description))
+    for notice in release.advisories:
+        invocation.print(paint(tame(notice.line()), "red"))
+        for line in notice.text.splitlines():
+            invocation.print(f"  {tame(line)}".rstrip())
     if release.yanked is not None:
         invocation.print(paint(f"yanked: {tame(release.yanked)}", "red"))
     if release.deprecated is not None:
@@ -83,12 +89,16 @@ def _print(
             invocation.print(f"{title}:")
         for name, about in rows:
             invocation.print(f"  {name:<{width}}  {tame(about)}".rstrip())
+    if release.measured is not None:
+        told = ", ".join(f"{title} {text}" for title, text in tell_measured(release.measured))
+        invocation.print(f"measured: {told}")
     invocation.print(f"{release.digest}")
     for one in releases[:10]:
         day = f"  {one.published:%Y-%m-%d}" if one.published is not None else ""
         mark = "  yanked" if one.is_yanked else "  deprecated" if one.deprecated else ""
         note = tame(one.notes.partition("\n")[0])
-        invocation.print(f"  {one.version!s:<10}{day}{paint(mark, 'yellow')}  {note}".rstrip())
+        danger = paint("  security notice", "red") if one.advisories else ""
+        invocation.print(f"  {one.version!s:<10}{day}{danger}{paint(mark, 'yellow')}  {note}".rstrip())
 
 
 def _inputs(manifest: ActionManifest) -> list[tuple[str, str]]:
@@ -111,6 +121,8 @@ def _outputs(manifest: ActionManifest) -> list[tuple[str, str]]:
 
 
 def _facts(release: Release, manifest: ActionManifest, releases: list[Release]) -> dict[str, Any]:
+    from windlass_registry.measurements import measured_to_json
+
     return {
         "name": release.name,
         "title": manifest.name,
@@ -120,6 +132,8 @@ def _facts(release: Release, manifest: ActionManifest, releases: list[Release]) 
         "source": release.source,
         "yanked": release.yanked,
         "deprecated": release.deprecated,
+        "advisories": _notices(release),
+        "measured": None if release.measured is None else measured_to_json(release.measured),
         "uses": f"{release.name}@v{release.version.major}",
         "inputs": {
             one.name: {
@@ -133,7 +147,20 @@ def _facts(release: Release, manifest: ActionManifest, releases: list[Release]) 
         },
         "outputs": {one.name: one.description for one in manifest.outputs.values()},
         "releases": [
-            {"version": str(one.version), "digest": one.digest, "yanked": one.yanked, "notes": one.notes}
+            {
+                "version": str(one.version),
+                "digest": one.digest,
+                "yanked": one.yanked,
+                "notes": one.notes,
+                "advisories": [each.id for each in one.advisories],
+            }
             for one in releases
         ],
     }
+
+
+def _notices(release: Release) -> list[Mapping[str, Any]]:
+    from windlass_registry.advisories import advisory_to_json
+    from windlass_registry.releases import format_time
+
+    return [advisory_to_json(each, format_time(each.at)) for each in release.advisories]

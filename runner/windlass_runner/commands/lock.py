@@ -113,7 +113,11 @@ def _rules(arguments: Namespace, invocation: Invocation, root: Path) -> Rules:
         if period is None and arguments.upgrade is not None:
             period = UPGRADE_COOL_DOWN
     now = datetime.now(UTC)
-    return Rules(policy=policy, cool_down=None if period is None else CoolDown(period=period, now=now))
+    return Rules(
+        policy=policy,
+        cool_down=None if period is None else CoolDown(period=period, now=now),
+        asks_for_news=True,
+    )
 
 
 def _refuse_unknown(names: frozenset[str], old: LockFile) -> None:

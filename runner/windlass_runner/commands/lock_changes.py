@@ -39,6 +39,7 @@ class Change:
                     "notes": each.notes,
                     "yanked": each.yanked,
                     "deprecated": each.deprecated,
+                    "advisories": [notice.id for notice in each.advisories],
                 }
                 for each in self.releases
             ],
@@ -118,9 +119,15 @@ def note_lines(change: Change) -> Iterator[str]:
     """What its publisher says of the releases between."""
     for release in change.releases:
         when = f" ({release.published:%Y-%m-%d})" if release.published else ""
-        if release.notes or release.yanked is not None or release.deprecated is not None:
+        if (
+            release.notes
+            or release.yanked is not None
+            or release.deprecated is not None
+            or release.advisories
+        ):
             yield f"{release.version}{when}"
         yield from (f"  {line}" for line in release.notes.splitlines() if line.strip())
+        yield from (f"  {notice.line()}" for notice in release.advisories)
         if release.yanked is not None:
             yield f"  yanked{': ' + release.yanked if release.yanked else ''}"
         if release.deprecated is not None:

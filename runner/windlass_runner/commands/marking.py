@@ -32,7 +32,7 @@ def yank(arguments: Namespace, invocation: Invocation) -> int:
     if not arguments.undo:
         mark = Yank(reason=_reason(arguments.reason), at=whole_seconds(utc_now()))
     changes = [replace(each, yanked=mark) for each in releases]
-    _sign(place, changes, arguments, invocation)
+    sign_changes(place, changes, arguments, invocation)
     done = "is no longer yanked" if mark is None else "is yanked: ranges pass it over, locks keep it"
     _tell(changes, done, arguments, invocation)
     return 0
@@ -49,7 +49,7 @@ def deprecate(arguments: Namespace, invocation: Invocation) -> int:
         mark = Deprecation(successor=_successor(arguments.successor), reason=_reason(arguments.reason))
     place, releases = _find(arguments, invocation, needs_version=False)
     changes = [replace(each, deprecated=mark) for each in releases]
-    _sign(place, changes, arguments, invocation)
+    sign_changes(place, changes, arguments, invocation)
     done = "is no longer deprecated"
     if mark is not None:
         done = "is deprecated: " + (f"use {mark.successor}" if mark.successor else mark.reason)
@@ -81,9 +81,10 @@ def _find(
     return place, found
 
 
-def _sign(
+def sign_changes(
     place: NamespacePlace, changes: Sequence[ReleaseFacts], arguments: Namespace, invocation: Invocation
 ) -> None:
+    """Send these releases, changed, signed with the keys that are here. Raises OperatorError, Refused."""
     ring = key_ring(invocation)
     names = ring.find(place.signed.release_keys)
     if not names:

@@ -23,6 +23,8 @@ def _rules(policy: Policy) -> Iterator[str]:
         yield "locked actions only"
     if policy.yanked == "refuse":
         yield "nothing yanked"
+    if policy.refuse_advisories is not None:
+        yield f"nothing with a security notice ({policy.refuse_advisories} or worse)"
     if policy.git_sources is not None:
         yield f"git sources below {_listed(policy.git_sources)}" if policy.git_sources else "no git sources"
     if policy.image_registries is not None:

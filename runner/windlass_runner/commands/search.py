@@ -52,10 +52,12 @@ def _print(found: list[Mapping[str, Any]], invocation: Invocation) -> None:
         marks += [mark for mark in ("deprecated", "yanked") if package.get(mark)]
         marks += ["sample"] if package.get("kind") == "sample" else []
         shown = f" ({', '.join(marks)})" if marks else ""
-        room = max(20, invocation.width(invocation.out) - width - len(shown) - 12)
+        danger = f" (security notice: {tame(str(package['notice']))})" if package.get("notice") else ""
+        room = max(20, invocation.width(invocation.out) - width - len(shown) - len(danger) - 12)
         summary = clip(tame(str(package.get("summary", ""))), room)
         version = f"{tame(str(package['version'])):<8}"
-        invocation.print(f"{paint(f'{name:<{width}}', 'bold')}  {version} {summary}{paint(shown, 'dim')}")
+        marked = f"{paint(danger, 'red')}{paint(shown, 'dim')}"
+        invocation.print(f"{paint(f'{name:<{width}}', 'bold')}  {version} {summary}{marked}")
 
 
 def _built_in() -> list[Mapping[str, Any]]:

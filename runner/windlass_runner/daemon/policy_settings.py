@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from windlass_registry.advisories import SEVERITIES, severity_of
 from windlass_registry.policy import Policy
 from windlass_runner.daemon.toml_reader import Section
 
@@ -17,6 +18,7 @@ def read_policy(section: Section) -> Policy:
     namespaces = section.texts("namespaces") if "namespaces" in section.data else None
     images = section.texts("image_registries") if "image_registries" in section.data else None
     yanked = section.choice("yanked", ("warn", "refuse"))
+    severity = section.choice("refuse_advisories", SEVERITIES)
     policy = Policy(
         namespaces=None if namespaces is None else frozenset(namespaces),
         require_signatures=section.flag("require_signatures") or False,
@@ -24,6 +26,7 @@ def read_policy(section: Section) -> Policy:
         git_sources=_git_sources(section),
         require_lock=section.flag("require_lock") or False,
         yanked="refuse" if yanked == "refuse" else "warn",
+        refuse_advisories=severity_of(severity),
     )
     section.finish()
     return policy

@@ -160,6 +160,7 @@ image_registries = ["ghcr.io/acme", "docker.io/library"]
 git_sources = ["github.com/acme/", "file:///srv/git/"]
 require_lock = true
 yanked = "refuse"
+refuse_advisories = "high"
 """).policy
     assert found == Policy(
         namespaces=frozenset({"acme"}),
@@ -168,6 +169,7 @@ yanked = "refuse"
         git_sources=("https://github.com/acme/", "file:///srv/git/"),
         require_lock=True,
         yanked="refuse",
+        refuse_advisories="high",
     )
 
 

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from windlass_registry.advisories import SEVERITIES, make_advisory
+from windlass_registry.measurements import LARGEST, Measured
 from windlass_registry.releases import (
     Deprecation,
     ReleaseError,
@@ -39,6 +41,26 @@ FACTS = st.builds(
     statement=DIGESTS,
     yanked=st.none() | st.builds(Yank, reason=PLAIN, at=TIMES),
     deprecated=st.none() | st.builds(Deprecation, successor=st.none() | st.just("acme/fit@v1"), reason=PLAIN),
+    measured=st.none()
+    | st.builds(
+        Measured,
+        examples=st.integers(1, 99),
+        milliseconds=st.integers(0, LARGEST),
+        peak_memory_bytes=st.none() | st.integers(0, LARGEST),
+        image_bytes=st.none() | st.integers(0, LARGEST),
+    ),
+    advisories=st.lists(
+        st.builds(
+            make_advisory,
+            st.just("acme/train"),
+            severity=st.sampled_from(SEVERITIES),
+            title=PLAIN,
+            text=PLAIN.map(lambda text: text + "\n\nmore"),
+            versions=st.sampled_from(["<1.2.0", "all"]),
+            at=TIMES,
+        ),
+        max_size=3,
+    ).map(tuple),
 )
 DIGEST = "sha256:" + "0" * 64
 GOOD: dict[str, Any] = {
@@ -72,7 +94,7 @@ JSON = st.recursive(
 )
 
 
-@given(key=st.sampled_from([*GOOD, "yanked", "deprecated", "more"]), value=JSON)
+@given(key=st.sampled_from([*GOOD, "yanked", "deprecated", "measured", "advisories", "more"]), value=JSON)
 def test_nonsense_is_an_error_of_ours_or_nothing(key: str, value: object) -> None:
     said = ""
     try:
