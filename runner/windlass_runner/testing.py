@@ -317,9 +317,9 @@ class FakeEngine:
         self.host.record("find", name)
         return self.host.containers.get(name)
 
-    def port_for(self, wanted: int) -> int:
-        self.host.record("port_for", str(wanted))
-        return wanted
+    def serve_on(self, wanted: int) -> tuple[str, int]:
+        self.host.record("serve_on", str(wanted))
+        return "127.0.0.1", wanted
 
     def address_of(self, run_id: str, lane: Lane) -> str:
         self.host.record("address_of", run_id)

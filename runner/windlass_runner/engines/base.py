@@ -269,9 +269,9 @@ class Engine(Protocol):
         """The container of that name, if it exists."""
         ...
 
-    def port_for(self, wanted: int) -> int:
-        """The port on which a container is to serve. `wanted`, where its lane has an address of its own;
-        else one of the host's that is free now."""
+    def serve_on(self, wanted: int) -> tuple[str, int]:
+        """The IP address and the port on which a container is to serve. Any address and `wanted`, where its
+        lane has addresses of its own; else the host's loopback, and a port that is free now."""
         ...
 
     def address_of(self, run_id: str, lane: Lane) -> str:

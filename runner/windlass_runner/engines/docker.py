@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ from windlass_runner.engines.docker_names import (
 from windlass_runner.engines.docker_removal import DockerRemoval
 from windlass_runner.engines.docker_spares import DockerSpares
 
+_ANY_ADDRESS = str(IPv4Address(0))
 _NO_CONTENT: frozenset[int] = frozenset({404, 409})
 
 
@@ -144,8 +146,8 @@ class DockerEngine:
             remove=self._remove,
         )
 
-    def port_for(self, wanted: int) -> int:
-        return wanted
+    def serve_on(self, wanted: int) -> tuple[str, int]:
+        return _ANY_ADDRESS, wanted
 
     def address_of(self, run_id: str, lane: Lane) -> str:
         return self._lanes.address(run_id, lane)

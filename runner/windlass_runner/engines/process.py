@@ -99,11 +99,11 @@ class ProcessEngine:
         folder = self._container_folder(name)
         return ProcessContainer(folder) if folder.exists() else None
 
-    def port_for(self, wanted: int) -> int:
+    def serve_on(self, wanted: int) -> tuple[str, int]:
         """Between this and the app's own start somebody else could take it; it would say so and end."""
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             probe.bind((_LOOPBACK, 0))
-            return int(probe.getsockname()[1])
+            return _LOOPBACK, int(probe.getsockname()[1])
 
     def address_of(self, run_id: str, lane: Lane) -> str:
         return _LOOPBACK

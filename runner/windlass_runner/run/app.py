@@ -24,7 +24,7 @@ _FIRST_WAIT_S: Final = 0.05
 _LONGEST_WAIT_S: Final = 1.0
 _ANSWER_TIMEOUT_S: Final = 5.0
 _SERVER_ERROR: Final = 500
-_PORT_FILE: Final = "app-port"
+_PLACE_FILE: Final = "app-place"
 DETAIL: Final = "app"
 """Under this name an attempt's `detail` says where its app is reached, while it answers."""
 log = logging.getLogger("windlass_runner.app")
@@ -66,12 +66,18 @@ class App:
     """What one attempt serves."""
 
     served: ServedApp
+    listen: str
+    """The IP address on which it is to serve."""
     port: int
     base: str
 
     def environment(self) -> dict[str, str]:
         """What its containers are told."""
-        return {"WINDLASS_APP_PORT": str(self.port), "WINDLASS_APP_BASE": self.base}
+        return {
+            "WINDLASS_APP_HOST": self.listen,
+            "WINDLASS_APP_PORT": str(self.port),
+            "WINDLASS_APP_BASE": self.base,
+        }
 
     def at(self, host: str) -> AppAddress:
         """Its address, with the host's."""
@@ -93,13 +99,14 @@ def claim_app(task: Task) -> App | None:
         raise OperatorError(
             "no app is opened for a pull request of a fork", remedy="run it from a branch of the repository"
         )
-    file = task.folders.root / _PORT_FILE
+    file = task.folders.root / _PLACE_FILE
     try:
-        port = int(file.read_text())
+        listen, port = file.read_text().split()
     except (FileNotFoundError, ValueError):
-        port = task.around.engine.port_for(served.port)
-        file.write_text(str(port))
-    return App(served=served, port=port, base=app_base(task.around.run.id, task.job.key))
+        listen, port = map(str, task.around.engine.serve_on(served.port))
+        file.write_text(f"{listen} {port}")
+    base = app_base(task.around.run.id, task.job.key)
+    return App(served=served, listen=listen, port=int(port), base=base)
 
 
 class AppWatch:

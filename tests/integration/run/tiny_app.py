@@ -99,4 +99,4 @@ class App(BaseHTTPRequestHandler):
 
 signal.signal(signal.SIGTERM, lambda *_: leave(143))
 print("serving", flush=True)
-ThreadingHTTPServer(("", PORT), App).serve_forever()
+ThreadingHTTPServer((os.environ["WINDLASS_APP_HOST"], PORT), App).serve_forever()
