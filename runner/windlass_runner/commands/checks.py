@@ -54,6 +54,7 @@ def all_checks(arguments: Namespace, invocation: Invocation) -> Iterator[Check]:
     yield check_ledger(storage, settings.storage.database)
     yield check_retention(storage, settings.storage)
     yield check_clock(storage)
+    yield from _schedule_checks(settings, storage)
     yield _policy_check(settings)
     yield from _registry_checks(settings, storage, invocation)
     for host in settings.hosts:
@@ -66,6 +67,14 @@ def _policy_check(settings: Settings) -> Check:
     from windlass_runner.commands.policy_check import check_policy
 
     return check_policy(settings.policy)
+
+
+def _schedule_checks(settings: Settings, storage: Storage) -> Iterator[Check]:
+    from windlass_runner.commands.schedule_check import check_schedules
+
+    found = check_schedules(storage, settings.storage.database, now=time.time())
+    if found is not None:
+        yield found
 
 
 def _registry_checks(settings: Settings, storage: Storage, invocation: Invocation) -> Iterator[Check]:

@@ -10,6 +10,9 @@ from windlass_runner.commands.invocation import Invocation
 from windlass_runner.commands.options import add_json, add_place
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from windlass_runner.ledger.ledger import Ledger
     from windlass_runner.ledger.records import RunRecord
 
 EXAMPLE = """
@@ -45,18 +48,27 @@ def execute(arguments: Namespace, invocation: Invocation) -> int:
             state=arguments.state,
             limit=max(1, arguments.limit),
         )
+        crons = {run.id: cron for run in found if (cron := _cron(ledger, run)) is not None}
     if arguments.json:
         for run in found:
-            invocation.print_json(record_json(run))
+            invocation.print_json({**record_json(run), "schedule": crons.get(run.id)})
         return 0
-    for line in _table(found, invocation):
+    for line in _table(found, invocation, crons):
         invocation.print(line)
     if not found:
         invocation.say(f"no such runs ({place.origin})")
     return 0
 
 
-def _table(runs: list[RunRecord], invocation: Invocation) -> list[str]:
+def _cron(ledger: Ledger, run: RunRecord) -> str | None:
+    """The cron text by which it came due; None: something else has started it."""
+    import json
+
+    event = json.loads(ledger.runs.event(run.id))
+    return str(event["schedule"]) if event.get("kind") == "schedule" else None
+
+
+def _table(runs: list[RunRecord], invocation: Invocation, crons: Mapping[str, str]) -> list[str]:
     from windlass_runner.commands.paint import Paint, clip, duration, tame
 
     paint = Paint(invocation.has_colour(invocation.out))
@@ -69,7 +81,8 @@ def _table(runs: list[RunRecord], invocation: Invocation) -> list[str]:
         branch = tame((run.ref or "").removeprefix("refs/heads/").removeprefix("refs/tags/"))
         state = paint.state(run.state, text=f"{run.state.replace('_', ' '):<9}")
         age = paint(f"{duration(now - run.created_at)} ago", "dim")
-        place = paint(f"{run.sha[:8]} {branch}".strip(), "dim")
+        cron = f" schedule '{tame(crons[run.id])}'" if run.id in crons else ""
+        place = paint(f"{run.sha[:8]} {branch}{cron}".strip(), "dim")
         lines.append(f"{run.id}  {paint.mark(run.state)} {state} {name:<{width}}  {took:>7}  {place}  {age}")
         if run.state == "waiting":
             lines.append(f"{'':<{len(run.id)}}    {clip(tame(run.reason), 160)}")

@@ -30,6 +30,8 @@ class RepositoryHealth:
     """Why the last comment on a pull request was refused; nothing waits for it."""
     reconcile_error: str | None = None
     """Why the forge does not tell what its webhooks did not bring."""
+    schedule_error: str | None = None
+    """Why its schedules cannot be read, or run."""
 
     @property
     def errors(self) -> tuple[str, ...]:
@@ -40,6 +42,7 @@ class RepositoryHealth:
             self.post_error,
             self.comment_error,
             self.reconcile_error,
+            self.schedule_error,
         )
         return tuple(dict.fromkeys(error for error in found if error is not None))
 
@@ -60,8 +63,9 @@ class Health:
         backlog: Callable[[], int],
         retained: Callable[[], Retained],
         credentials: Callable[[], Mapping[str, str]] = dict,
+        schedules: Callable[[], list[dict[str, Any]]] = list,
     ) -> None:
-        """`credentials`: what is wrong with some, by their names."""
+        """`credentials`: what is wrong with some, by their names; `schedules`: what is due next."""
         self._version = version
         self._storage = storage
         self._ledger = ledger
@@ -72,6 +76,7 @@ class Health:
         self._backlog = backlog
         self._retained = retained
         self._credentials = credentials
+        self._schedules = schedules
 
     def answer(self) -> tuple[int, dict[str, Any]]:
         """The HTTP status (503: nothing can be taken in now) and the body."""
@@ -102,8 +107,16 @@ class Health:
             "queue": queue,
             "repositories": [asdict(repository) for repository in repositories],
             "credentials": credentials,
+            "schedules": self._due_next(problems),
         }
         return (200 if can_write else 503), body
+
+    def _due_next(self, problems: list[str]) -> list[dict[str, Any]]:
+        try:
+            return self._schedules()
+        except WindlassError as error:
+            problems.append(f"schedules: {error}")
+            return []
 
     def _states(self) -> list[Any]:
         return [worker.state() for worker in self._workers]

@@ -57,7 +57,9 @@ class Intake:
         watched: frozenset[str],
         clock: Callable[[], float],
         wake_self: Callable[[], None],
+        on_moved: Callable[[str, str], None],
     ) -> None:
+        """`on_moved` hears of a repository and the ref of it that was pushed to."""
         self._inbox = inbox
         self._pushes = pushes
         self._forge_events = forge_events
@@ -67,6 +69,7 @@ class Intake:
         self._watched = watched
         self._clock = clock
         self._wake_self = wake_self
+        self._on_moved = on_moved
         self._journal = Journal("intake")
         self._lock = threading.Lock()
         self._busy: set[str] = set()
@@ -160,7 +163,9 @@ class Intake:
 
     def _take_event(self, event: Event, news: News) -> tuple[str, ...]:
         if event.kind == "push":
-            return self._pushes.take(event, observed_at=news.observed_at)
+            taken = self._pushes.take(event, observed_at=news.observed_at)
+            self._on_moved(event.repository, event.ref or "")
+            return taken
         if event.kind == "workflow_dispatch":
             payload = {
                 "repository": event.repository,

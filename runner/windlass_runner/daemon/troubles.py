@@ -10,6 +10,7 @@ from windlass_runner.daemon.intake import Intake
 from windlass_runner.daemon.poller import Poller
 from windlass_runner.daemon.posting import Posting
 from windlass_runner.daemon.reconciling import Reconciling
+from windlass_runner.daemon.schedules import Schedules
 
 if TYPE_CHECKING:
     from windlass_runner.forges.github.forge import GitHub
@@ -24,10 +25,12 @@ class Troubles:
     posting: Posting
     github: GitHub | None
     reconciling: Reconciling | None
+    schedules: Schedules
 
     def of_repositories(self) -> list[RepositoryHealth]:
         """Each watched repository, also where nothing is wrong."""
         intake, posting, missed = self.intake.troubles(), self.posting.errors(), self._missed()
+        unscheduled = self.schedules.troubles()
         comments = self.github.refused_comments() if self.github is not None else {}
         return [
             RepositoryHealth(
@@ -39,6 +42,7 @@ class Troubles:
                 post_error=posting.get(state.url),
                 comment_error=comments.get(state.url),
                 reconcile_error=missed.get(state.name),
+                schedule_error=unscheduled.get(state.url),
             )
             for state in self.poller.states()
         ]

@@ -31,6 +31,8 @@ from windlass_runner.daemon.pushes import Pushes
 from windlass_runner.daemon.reconciling import Reconciling
 from windlass_runner.daemon.registries import open_registries
 from windlass_runner.daemon.requests import Requested
+from windlass_runner.daemon.scheduled_runs import ScheduledRuns
+from windlass_runner.daemon.schedules import Schedules, due_next
 from windlass_runner.daemon.settings import Settings
 from windlass_runner.daemon.starting import Starting, sweep
 from windlass_runner.daemon.status import compose_status
@@ -61,6 +63,7 @@ class Daemon:
     links: Links | None
     _poller: Poller
     _intake: Intake
+    _schedules: Schedules
     _posting: Posting
     _conductor: Conductor
     _starting: Starting
@@ -81,6 +84,7 @@ class Daemon:
             worker.stop()
         self._poller.close()
         self._intake.close()
+        self._schedules.close()
         self._conductor.close()
         for worker in self._workers:
             worker.join(2.0)
@@ -171,6 +175,17 @@ def _join(
     forge_events = ForgeEvents(
         ledger=ledger, git=git, mirror_of=mirror_of, pushes=pushes, approvals=approvals, clock=clock
     )
+    watched = {repository.url: repository.name for repository in settings.repositories}
+    schedules = Schedules(
+        watched=watched,
+        ledger=ledger,
+        git=git,
+        mirror_of=mirror_of,
+        runs=ScheduledRuns(ledger=ledger, git=git, pushes=pushes, clock=clock),
+        starting=starting,
+        clock=clock,
+        wake_self=wake("schedules"),
+    )
     intake = Intake(
         inbox=ledger.inbox,
         pushes=pushes,
@@ -180,9 +195,10 @@ def _join(
         ),
         requests=ledger.requests,
         starting=starting,
-        watched=frozenset(repository.url for repository in settings.repositories),
+        watched=frozenset(watched),
         clock=clock,
         wake_self=wake("intake"),
+        on_moved=schedules.note_moved,
     )
     poller = Poller(
         repositories=settings.repositories,
@@ -236,6 +252,7 @@ def _join(
         "listener": listener.turn,
         "sweeper": lambda: _sweep(engine, ledger, storage),
         "retention": retention.turn,
+        "schedules": schedules.turn,
     }
     reconciling: Reconciling | None = None
     if forges.github is not None:
@@ -249,7 +266,12 @@ def _join(
         )
         turns["reconciling"] = reconciling.turn
     troubles = Troubles(
-        poller=poller, intake=intake, posting=posting, github=forges.github, reconciling=reconciling
+        poller=poller,
+        intake=intake,
+        posting=posting,
+        github=forges.github,
+        reconciling=reconciling,
+        schedules=schedules,
     )
     paces_s = {"intake": GATHER_S}  # deliveries by the thousand are not looked for one by one
     workers.update({name: Worker(name, turn, pace_s=paces_s.get(name, 0.0)) for name, turn in turns.items()})
@@ -272,11 +294,13 @@ def _join(
             active=lambda: len(conductor.active()),
             backlog=posting.backlog,
             retained=retention.state,
+            schedules=lambda: due_next(ledger, watched),
         ),
         ledger=ledger,
         links=links,
         _poller=poller,
         _intake=intake,
+        _schedules=schedules,
         _posting=posting,
         _conductor=conductor,
         _starting=starting,

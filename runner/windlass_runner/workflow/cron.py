@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
 _MONTHS: Final = dict(
@@ -13,6 +13,7 @@ _MONTHS: Final = dict(
         strict=True,
     )
 )
+_HOURS: Final = 24
 _DAYS: Final = dict(zip(["sun", "mon", "tue", "wed", "thu", "fri", "sat"], range(7), strict=True))
 
 
@@ -51,15 +52,19 @@ class Cron:
 
     def includes(self, minute: datetime) -> bool:
         """Whether it is due in this minute (of the schedule's own time zone)."""
-        is_day = minute.day in self.days
-        is_weekday = minute.isoweekday() % 7 in self.weekdays
+        return self.includes_day(minute) and minute.hour in self.hours and minute.minute in self.minutes
+
+    def includes_day(self, day: date) -> bool:
+        """Whether it is due on this day at all."""
+        is_day = day.day in self.days
+        is_weekday = day.isoweekday() % 7 in self.weekdays
         is_today = is_day or is_weekday if self.is_either_day else is_day and is_weekday
-        return (
-            is_today
-            and minute.month in self.months
-            and minute.hour in self.hours
-            and minute.minute in self.minutes
-        )
+        return is_today and day.month in self.months
+
+    @property
+    def is_hourly(self) -> bool:
+        """Whether it leaves the hours open."""
+        return len(self.hours) == _HOURS
 
 
 def parse_cron(text: str) -> Cron:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Final, Literal
-from zoneinfo import ZoneInfo
+from zoneinfo import available_timezones
 
 import yaml
 
-from windlass_registry.documents import Position, is_null
-from windlass_runner.workflow.cron import CronError, parse_cron
+from windlass_registry.documents import Position, is_null, nearest
+from windlass_runner.workflow.cron import CronError
+from windlass_runner.workflow.due_times import DueTimes, zone_of
 from windlass_runner.workflow.model import ScheduleTrigger
 from windlass_runner.workflow.reading import WorkflowReader
 
 SCHEDULE_KEYS: Final = frozenset({"cron", "timezone", "concurrency-policy", "starting-deadline"})
 POLICIES: Final = ("allow", "forbid", "replace")
+_ANY_DAY: Final = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 def read_schedule(reader: WorkflowReader, node: yaml.Node | None, at: Position) -> list[ScheduleTrigger]:
@@ -36,7 +39,8 @@ def _read_cron(reader: WorkflowReader, node: yaml.Node) -> ScheduleTrigger | Non
         return None
     cron = reader.text(fields["cron"], "'cron'") or ""
     try:
-        parse_cron(cron)
+        if DueTimes.of(cron, "UTC").after(_ANY_DAY) is None:
+            reader.error(fields["cron"], f"'{cron}' is never due: no calendar has such a day")
     except CronError as error:
         reader.error(fields["cron"], str(error))
     policy = (
@@ -68,7 +72,9 @@ def _read_timezone(reader: WorkflowReader, node: yaml.Node | None) -> str:
     if name is None or node is None:
         return "UTC"
     try:
-        ZoneInfo(name)
+        zone_of(name)
     except (KeyError, ValueError, OSError):
-        reader.error(node, f"unknown time zone '{name}'", "write one such as Europe/Berlin or UTC")
+        close = nearest(name, available_timezones())
+        remedy = f"did you mean '{close}'?" if close else "write one such as Europe/Berlin or UTC"
+        reader.error(node, f"unknown time zone '{name}'", remedy)
     return name
