@@ -39,6 +39,7 @@ GROUPS: Final[tuple[tuple[str, tuple[tuple[str, str], ...]], ...]] = (
             ("show", "one run: its jobs, outputs and metrics"),
             ("logs", "what the jobs of a run wrote, also live"),
             ("cancel", "stop a run"),
+            ("stop", "end an app: its job succeeds"),
             ("approve", "let jobs that wait for an approval go on, or turn them away"),
             ("deployments", "what was deployed where, and who let it"),
             ("delete", "remove runs with their logs and artifacts, or a workflow"),

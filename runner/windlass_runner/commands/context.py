@@ -36,6 +36,8 @@ class Place:
     """Whether a daemon works on it (and takes requests)."""
     url: str | None = None
     """How others reach that daemon, where its settings say so."""
+    apps_url: str | None = None
+    """How they reach its apps, where that is another host name."""
 
 
 def find_place(arguments: Namespace, invocation: Invocation) -> Place:
@@ -59,6 +61,7 @@ def find_place(arguments: Namespace, invocation: Invocation) -> Place:
         origin=origin,
         is_daemon=True,
         url=settings.server.url,
+        apps_url=settings.server.apps_url,
     )
 
 

@@ -26,7 +26,7 @@ def execute(arguments: Namespace, invocation: Invocation) -> int:
     from windlass_runner.commands.chosen_run import find_run
     from windlass_runner.commands.context import find_place, open_ledger
     from windlass_runner.commands.following import Follower
-    from windlass_runner.commands.page_link import page_link
+    from windlass_runner.commands.page_link import open_apps, page_link
     from windlass_runner.commands.paint import Paint
     from windlass_runner.commands.run_records import images_of, run_json
     from windlass_runner.commands.summary import render_summary
@@ -36,9 +36,10 @@ def execute(arguments: Namespace, invocation: Invocation) -> int:
     place = find_place(arguments, invocation)
     with open_ledger(place) as ledger:
         run = find_run(ledger, arguments.run)
-        page = page_link(place, run)
+        page, apps = page_link(place, run), open_apps(place, ledger, run)
         if arguments.json:
-            invocation.print_json({**run_json(ledger, run.id), **({"url": page} if page else {})})
+            told = {**({"url": page} if page else {}), **({"apps": apps} if apps else {})}
+            invocation.print_json({**run_json(ledger, run.id), **told})
             return 0
         follower = Follower(ledger, place.storage, run.id, with_lines=False)
         follower.read()
@@ -59,6 +60,8 @@ def execute(arguments: Namespace, invocation: Invocation) -> int:
             judged=judged_of(attempts),
         )
     )
+    for job, url in apps.items():
+        invocation.print(f"app {job} {url}")
     if page is not None:
         invocation.print(paint(f"page {page}", "dim"))
     return 0

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from windlass_runner.ledger.ledger import Ledger
-from windlass_runner.ledger.records import FINAL, RunRecord
-from windlass_runner.run.app import AppAddress
+from windlass_runner.ledger.records import RunRecord
+from windlass_runner.run.app import answering_apps
 from windlass_runner.run.report import OutputReport, RunReport
 from windlass_runner.web.links import Links, app_url
 
@@ -27,10 +27,6 @@ def with_apps(report: RunReport, ledger: Ledger, run: RunRecord, links: Links) -
 
 def app_links(ledger: Ledger, run: RunRecord, links: Links) -> dict[str, str]:
     """What opens each app, by its job. The same each time, for as long as it runs."""
-    if run.state in FINAL:
-        return {}
     return {
-        attempt.job_key: app_url(links, run.id, attempt.job_key, since=attempt.created_at)
-        for attempt in ledger.runs.attempts(run.id)
-        if attempt.state != "ended" and AppAddress.of_detail(attempt.detail) is not None
+        key: app_url(links, run.id, key, since=since) for key, since in answering_apps(ledger, run).items()
     }

@@ -87,4 +87,5 @@ def make_links(settings: Settings, storage: Storage) -> Links | None:
     """What opens files to those who have a link; None where nobody was told how to reach the daemon."""
     if settings.server.url is None:
         return None
-    return Links(address=settings.server.url, key=keep_key(storage.link_key))
+    key = keep_key(storage.link_key)
+    return Links(address=settings.server.url, key=key, apps_address=settings.server.apps_url)

@@ -1,8 +1,10 @@
-"""Does what people ask for through the ledger: cancel, run again, start by hand, answer to a gate.
+"""Does what people ask for through the ledger: cancel, run again, start by hand, answer to a gate,
+stop an app.
 
 Payloads: `cancel` {run_id, reason?, force?: bool} · `rerun` {run_id, failed?: bool} · `start` {workflow,
-repository?, ref?, inputs?, actor?} · `answer` {run_id, jobs?, approve: bool, actor, comment?, via?}. The
-answer is {run_id} or {error, exit_code}. Of several requests with the same `key` one makes a run.
+repository?, ref?, inputs?, actor?} · `answer` {run_id, jobs?, approve: bool, actor, comment?, via?} ·
+`stop` {run_id, job, actor?}. The answer is {run_id} or {error, exit_code}. Of several requests with the same
+`key` one makes a run.
 """
 
 from __future__ import annotations
@@ -35,6 +37,8 @@ class Canceller(Protocol):
     def cancel(self, run_id: str, *, reason: str, force: bool = False) -> None: ...
 
     def look_at_gates(self, run_id: str) -> None: ...
+
+    def finish(self, run_id: str, key: str, *, because: str) -> bool: ...
 
 
 class Requested:
@@ -87,6 +91,7 @@ class Requested:
             "rerun": self._rerun,
             "start": self._start,
             "answer": self._answer_gate,
+            "stop": self._stop_app,
         }
         self._journal.info("request.taken", kind=request.kind, id=request.id)
         return match_[request.kind](request.payload, request.payload.get("key") or f"request\n{request.id}")
@@ -113,6 +118,17 @@ class Requested:
         jobs = record_answer(self._ledger, run, answer, names=payload.get("jobs") or ())
         self._conductor.look_at_gates(run.id)
         return {"run_id": run.id, "jobs": list(jobs)}
+
+    def _stop_app(self, payload: Mapping[str, Any], _key: str) -> Mapping[str, Any]:
+        run, key = self._ledger.runs.get(payload["run_id"]), str(payload["job"])
+        actor = payload.get("actor")
+        because = f"stopped by {actor}" if actor else "stopped by hand"
+        if not self._conductor.finish(run.id, key, because=because):
+            raise OperatorError(
+                f"no app runs as job '{key}' of run {run.id}",
+                remedy="'windlass show' says how it stands; 'windlass cancel' ends any run",
+            )
+        return {"run_id": run.id, "job": key}
 
     def _rerun(self, payload: Mapping[str, Any], key: str) -> Mapping[str, Any]:
         old = self._ledger.runs.find(payload["run_id"])

@@ -29,7 +29,7 @@ from windlass_runner.run.storage import Storage
 from windlass_runner.web.api import make_api
 from windlass_runner.web.api_calls import Source
 from windlass_runner.web.app import make_app
-from windlass_runner.web.apps import make_apps
+from windlass_runner.web.apps import make_apps, only_apps_at
 from windlass_runner.web.apps_sockets import LARGEST_MESSAGE_BYTES
 from windlass_runner.web.artifacts import make_artifacts
 from windlass_runner.web.bounds import BoundedProtocol
@@ -68,7 +68,10 @@ def serve(
             hooks = {forge: partial(opening.receive, forge) for forge in FORGES}
             api = make_api(_source(settings, opening, stopping))
             parts = [api, *registry, *_linked(settings, opening, stopping)]
-            with serving_http(make_app(hooks=hooks, health=opening.health, parts=parts), listener):
+            app = make_app(hooks=hooks, health=opening.health, parts=parts)
+            if settings.server.apps_url is not None:
+                app = only_apps_at(settings.server.apps_url, app)
+            with serving_http(app, listener):
                 Journal("server").info("server.listens", address=address)
                 ready(address)
                 while not stopping.wait(_LOOK_S):  # a signal may reach another thread and wake nobody

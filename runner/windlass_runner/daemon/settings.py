@@ -41,6 +41,8 @@ class ServerSettings:
     host: str = "127.0.0.1"
     port: int = 8470
     url: str | None = None
+    apps_url: str | None = None
+    """The same daemon under a host name that is for apps alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,11 +172,20 @@ def _server(section: Section) -> ServerSettings:
             section.error("listen", f"'{listen}' is not an address", "write it as 127.0.0.1:8470")
         else:
             host, port = found
-    url = section.text("url")
-    if url is not None and urlsplit(url).scheme not in ("http", "https"):
-        section.error("url", f"'{url}' is not an http address", "write it as https://ci.example.org")
+    url = _web_address(section, "url", "https://ci.example.org")
+    apps_url = _web_address(section, "apps_url", "https://apps.example.org")
+    if apps_url is not None and (url is None or urlsplit(url).netloc == urlsplit(apps_url).netloc):
+        section.error("apps_url", "'apps_url' needs a host name that is not that of 'url'", "leave it out")
     section.finish()
-    return ServerSettings(host=host, port=port, url=url.rstrip("/") if url else None)
+    return ServerSettings(host=host, port=port, url=url, apps_url=apps_url)
+
+
+def _web_address(section: Section, key: str, example: str) -> str | None:
+    """Without a slash at its end."""
+    url = section.text(key)
+    if url is not None and urlsplit(url).scheme not in ("http", "https"):
+        section.error(key, f"'{url}' is not an http address", f"write it as {example}")
+    return url.rstrip("/") if url else None
 
 
 def _address(text: str) -> tuple[str, int] | None:

@@ -13,7 +13,7 @@ State = Literal[
     "queued", "waiting", "running", "success", "failure", "cancelled", "skipped", "timed_out", "neutral"
 ]
 AttemptState = Literal["created", "started", "ended"]
-RequestKind = Literal["cancel", "rerun", "start", "answer"]
+RequestKind = Literal["cancel", "rerun", "start", "answer", "stop"]
 
 UNFINISHED: tuple[State, ...] = ("queued", "waiting", "running")
 FINAL: frozenset[State] = frozenset(

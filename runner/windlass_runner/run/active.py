@@ -34,6 +34,7 @@ from windlass_runner.run.legs import Decision
 from windlass_runner.run.progress import Progress
 from windlass_runner.run.retries import retry_after
 from windlass_runner.run.states import FINAL, State
+from windlass_runner.run.stopping import StopReason
 from windlass_runner.run.storage import slug
 
 
@@ -85,7 +86,7 @@ class ActiveRun:
             if record.state in FINAL and key in self.progress.legs:
                 self.progress.restore(key, record.state, record.outputs)
         self._earlier = {key: record for key, record in known.items() if record.attempt}
-        self._stops: dict[str, str] = {}
+        self._stops: dict[str, tuple[StopReason, str]] = {}
         """Why to stop a job that an earlier process left running, as soon as it is found again."""
 
     def _planned(self, known: Mapping[str, JobRecord]) -> list[PlannedJob]:
@@ -127,8 +128,8 @@ class ActiveRun:
             if earlier is not None and earlier.state == "running" and earlier.attempt == attempt.number:
                 changes.tell("job.resumed", key, attempt=attempt.number)
                 self._book.write(changes)
-                if (reason := self._stops.pop(key, None)) is not None:
-                    attempt.stop("cancelled", reason)
+                if (stop := self._stops.pop(key, None)) is not None:
+                    attempt.stop(*stop)
                 return at - (earlier.started_at or at)
             self._begin(attempt, changes, host=host)
             self._book.write(changes)
@@ -218,12 +219,17 @@ class ActiveRun:
                 self._book.write(changes)
 
     def finish(self, key: str, because: str) -> bool:
-        """End an app that runs: its job succeeds. False where it does not run."""
+        """End an app that runs: its job succeeds. False where none runs under that key."""
         with self.lock:
-            attempt = self.attempts.get(key)
-            if attempt is not None:
-                attempt.stop("finished", because)
-            return attempt is not None
+            if key not in self.progress.legs or self.spec(key).app is None:
+                return False
+            if key in self.attempts:
+                self.attempts[key].stop("finished", because)
+            elif self._is_left_running(key):
+                self._stops.setdefault(key, ("finished", because))
+            else:
+                return False
+            return True
 
     def metrics(self, key: str, points: list[Mapping[str, Any]]) -> None:
         """Metrics that a running job wrote."""
@@ -260,7 +266,7 @@ class ActiveRun:
             elif decision.key in self.attempts:
                 self.attempts[decision.key].stop("cancelled", stop_reason or decision.reason, force=force)
             elif self._is_left_running(decision.key):
-                self._stops[decision.key] = stop_reason or decision.reason
+                self._stops[decision.key] = ("cancelled", stop_reason or decision.reason)
             elif self.progress.legs[decision.key].state not in FINAL:
                 reason = stop_reason or decision.reason
                 starts = [start for start in starts if start.key != decision.key]

@@ -17,6 +17,8 @@ from typing import Any, Final
 from windlass_registry.errors import OperatorError, WindlassError
 from windlass_registry.manifest_model import ServedApp
 from windlass_runner.engines.base import Engine, EngineUnavailable, Lane
+from windlass_runner.ledger.ledger import Ledger
+from windlass_runner.ledger.records import FINAL, RunRecord
 from windlass_runner.run.assembly import Task
 from windlass_runner.run.storage import slug
 
@@ -54,6 +56,17 @@ class AppAddress:
         """What an attempt's `detail` says; None: it is no app, or does not answer yet (or any more)."""
         found = detail.get(DETAIL)
         return None if found is None else cls(**found)
+
+
+def answering_apps(ledger: Ledger, run: RunRecord) -> dict[str, float]:
+    """The jobs of a run whose apps can be opened now, and since when their attempts are there."""
+    if run.state in FINAL:
+        return {}
+    return {
+        attempt.job_key: attempt.created_at
+        for attempt in ledger.runs.attempts(run.id)
+        if attempt.state != "ended" and AppAddress.of_detail(attempt.detail) is not None
+    }
 
 
 def app_base(run_id: str, job_key: str) -> str:

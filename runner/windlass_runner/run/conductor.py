@@ -121,6 +121,12 @@ class Conductor:
                 starts = active.cancel(reason, force=force)
             self._slots.follow(active, starts)
 
+    def finish(self, run_id: str, key: str, *, because: str) -> bool:
+        """End an app of that run, whose job then succeeds. False where it does not run here."""
+        with self._lock:
+            active = self._runs.get(run_id)
+        return active is not None and active.finish(key, because)
+
     def look_at_gates(self, run_id: str) -> None:
         """Somebody has answered to a gate of that run. Idempotent; does nothing for one not active here."""
         with self._lock:

@@ -22,7 +22,7 @@ from windlass_registry.errors import WindlassError
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.records import Scope
 from windlass_runner.web.api_access import RateLimit, admit
-from windlass_runner.web.api_asking import cancel, rerun, show_request, start_run
+from windlass_runner.web.api_asking import cancel, rerun, show_request, start_run, stop_app
 from windlass_runner.web.api_calls import Call, Source
 from windlass_runner.web.api_gates import approve, reject
 from windlass_runner.web.api_news import News
@@ -42,6 +42,7 @@ _ENDPOINTS: Final[tuple[tuple[str, str, Scope, Endpoint], ...]] = (
     ("GET", "/runs/{run}/jobs/{job:path}/logs", "read", show_log),
     ("POST", "/runs/{run}/jobs/{job:path}/approve", "approve", approve),
     ("POST", "/runs/{run}/jobs/{job:path}/reject", "approve", reject),
+    ("POST", "/runs/{run}/jobs/{job:path}/stop", "run", stop_app),
     ("POST", "/runs/{run}/cancel", "run", cancel),
     ("POST", "/runs/{run}/rerun", "run", rerun),
     ("GET", "/requests/{request:int}", "run", show_request),

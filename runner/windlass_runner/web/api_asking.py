@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from windlass_registry.documents import did_you_mean
 from windlass_runner.ledger.records import FINAL, RequestKind
+from windlass_runner.run.app import answering_apps
 from windlass_runner.web.api_calls import Call, invalid, read_object
 from windlass_runner.web.api_reading import answer
 from windlass_runner.web.api_views import PREFIX, gates_of, run_url, run_view, whole_run_view
@@ -69,6 +70,24 @@ async def cancel(call: Call) -> Response:
 
     status, view = await run_in_threadpool(ask)
     return answer(view, status, Location=run_url(view["id"]))
+
+
+async def stop_app(call: Call) -> Response:
+    """End an app, whose job then succeeds: 202."""
+    call.query()
+    await read_object(call.request)
+
+    def ask() -> dict[str, Any]:
+        run, key = call.run(), call.request.path_params["job"]
+        if key not in answering_apps(call.ledger, run):
+            detail = f"no app runs as job '{key}' of run {run.id}"
+            raise HttpProblem(HTTPStatus.CONFLICT, detail, remedy="look at the run: has it begun, or ended?")
+        payload = {"run_id": run.id, "job": key, "actor": call.token.name}
+        call.ledger.requests.put("stop", payload, at=call.source.clock())
+        return run_view(run, repository=call.source.name_of(run.repository))
+
+    view = await run_in_threadpool(ask)
+    return answer(view, HTTPStatus.ACCEPTED, Location=run_url(view["id"]))
 
 
 async def show_request(call: Call) -> Response:

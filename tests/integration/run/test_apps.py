@@ -200,6 +200,16 @@ def test_no_app_is_opened_for_a_pull_request_of_a_fork(front: Front) -> None:
     assert done.jobs["see"].reason.startswith("no app is opened for a pull request of a fork")
 
 
+def test_an_app_that_is_stopped_succeeds_with_what_it_left(front: Front) -> None:
+    run = front.runner.begin(WORKFLOW)
+    front.link(run)
+    assert not front.runner.conductor.finish(run, "other", because="stopped by ada")
+    assert front.runner.conductor.finish(run, "see", because="stopped by ada")
+    done = front.runner.finished(run)
+    assert (done.state, done.jobs["see"].reason) == ("success", "stopped by ada")
+    assert done.jobs["see"].outputs["left"]["text"] == "what the app left"
+
+
 def test_an_app_goes_on_when_the_daemon_is_killed_and_is_found_again(front: Front) -> None:
     run = front.runner.create(WORKFLOW)
     daemon = front.runner.begin_elsewhere(run)
