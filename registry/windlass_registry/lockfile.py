@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -94,7 +93,8 @@ def load_lock(root: Path) -> LockFile | None:
 
 
 def save_lock(root: Path, lock: Lock | LockFile) -> Path:
-    """Write the lock of a working tree, at once or not at all; gives the file.
+    """Write the lock of a working tree, at once or not at all; gives the file. What a killed call left beside
+    it goes with the next one.
 
     Raises:
         OperatorError: it cannot be written.
@@ -102,10 +102,12 @@ def save_lock(root: Path, lock: Lock | LockFile) -> Path:
     place = root / LOCK_PATH
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=place.parent, delete=False, encoding="utf-8") as stream:
+        beside = place.with_name(f".{place.name}.new")
+        beside.unlink(missing_ok=True)
+        with beside.open("x", encoding="utf-8") as stream:
             stream.write(dump_lock(lock))
-        Path(stream.name).chmod(0o644)
-        Path(stream.name).replace(place)
+        beside.chmod(0o644)
+        beside.replace(place)
     except OSError as error:
         raise OperatorError(
             f"cannot write {place}: {error.strerror}", remedy="let this user write there"

@@ -111,7 +111,7 @@ def prepare(
     files = files_of(sample, values, name=old.name, folder=old.folder, shown_as=release.name)
     refuse_links(root, files)
     changes = upgrade(
-        base=_base(root, old, invocation),
+        base=_base(root, old, files, invocation),
         ours={path: _content(root / path) for path in {*old.files, *files}},
         theirs=files,
         merge=merge_with_git(
@@ -132,14 +132,19 @@ def prepare(
     return Update(old=old, new=new, release=release, changes=changes)
 
 
-def _base(root: Path, old: Subscription, invocation: Invocation) -> dict[str, bytes | None]:
-    """Each file as the old release wrote it: unedited here, made from that release, or in git's history."""
+def _base(
+    root: Path, old: Subscription, theirs: Mapping[str, File], invocation: Invocation
+) -> dict[str, bytes | None]:
+    """Each file as the old release wrote it: unedited here, the same in the new release, made from the old
+    one, or in git's history."""
     rendered = rendered_again(old, invocation)
     found: dict[str, bytes | None] = {}
     for path, name in old.files.items():
         here = _content(root / path)
         if here is not None and object_name(here) == name:
             found[path] = here
+        elif path in theirs and object_name(theirs[path].content) == name:
+            found[path] = theirs[path].content
         elif path in rendered and object_name(rendered[path].content) == name:
             found[path] = rendered[path].content
         else:

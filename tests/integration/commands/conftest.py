@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 import pytest
+
+from windlass_runner.cli import main
 
 ROOT = Path(__file__).parents[3]
 COMMAND = (sys.executable, "-m", "windlass_runner.cli")
@@ -62,6 +67,23 @@ class Answer:
     err: str
 
 
+class Here(Project):
+    """Calls us in this process: what a command does is meant here, and not how long Python takes to start."""
+
+    __slots__ = ()
+
+    def windlass(self, *words: str, folder: Path | None = None, **environment: str) -> Answer:
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            contextlib.chdir(folder or self.root),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+            mock.patch.dict(os.environ, {**self.environment, **environment}, clear=True),
+        ):
+            code = main(words)
+        return Answer(code=code, out=out.getvalue(), err=err.getvalue())
+
+
 def environment_for(home: Path) -> dict[str, str]:
     """Nothing of the machine's own settings, but for the path and the engine."""
     kept = {name: os.environ[name] for name in ("PATH", "DOCKER_HOST") if name in os.environ}
@@ -85,6 +107,12 @@ def project(tmp_path: Path) -> Project:
     found = Project(root=root, environment=environment_for(tmp_path / "home"))
     found.git("init", "-q", "-b", "main")
     return found
+
+
+@pytest.fixture
+def here(project: Project) -> Here:
+    """The same repository, with the calls in this process."""
+    return Here(root=project.root, environment=project.environment)
 
 
 @pytest.fixture

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
-import os
 from pathlib import Path
-from unittest import mock
 
 import pytest
 
-from integration.commands.conftest import Answer, Project
-from windlass_runner.cli import main
+from integration.commands.conftest import Here, Project
 
 ACTION = """\
 name: Greet
@@ -33,23 +28,6 @@ jobs:
     steps:
       - uses: acme/greet@v1
 """
-
-
-class Here(Project):
-    """Calls us in this process: what a command does is meant here, and not how long Python takes to start."""
-
-    __slots__ = ()
-
-    def windlass(self, *words: str, folder: Path | None = None, **environment: str) -> Answer:
-        out, err = io.StringIO(), io.StringIO()
-        with (
-            contextlib.chdir(folder or self.root),
-            contextlib.redirect_stdout(out),
-            contextlib.redirect_stderr(err),
-            mock.patch.dict(os.environ, {**self.environment, **environment}, clear=True),
-        ):
-            code = main(words)
-        return Answer(code=code, out=out.getvalue(), err=err.getvalue())
 
 
 @pytest.fixture

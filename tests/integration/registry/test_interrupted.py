@@ -57,6 +57,8 @@ def killed_at(step: int, act: Callable[[], object]) -> bool:
         Path.rename = lambda path, target: (count(), rename(path, target))[1]  # type: ignore[method-assign]
         Path.mkdir = lambda path, *a, **k: (count(), mkdir(path, *a, **k))[1]  # type: ignore[method-assign]
         Path.unlink = lambda path, *a, **k: (count(), unlink(path, *a, **k))[1]  # type: ignore[method-assign]
+        replace = Path.replace
+        Path.replace = lambda path, target: (count(), replace(path, target))[1]  # type: ignore[method-assign]
         act()
 
     status = in_a_process(doomed)
