@@ -14,7 +14,7 @@ from integration.web.calling import Answer
 from integration.web.linked import NOW, Linked, serving_links
 from integration.web.page_values import EVIL, SHA, add_run, write_log
 from windlass_runner.ledger.ledger import Ledger
-from windlass_runner.ledger.records import JobUpdate, RunUpdate
+from windlass_runner.ledger.records import AttemptUpdate, JobUpdate, RunUpdate
 from windlass_runner.run.storage import Storage
 from windlass_runner.web.links import LIFETIME_S, run_url
 
@@ -93,6 +93,15 @@ def test_it_tells_how_the_run_stands_and_what_each_job_waits_for(served: Served)
     assert "python 1.2.0" in page.text
     assert "On gpu1." in page.text
     assert sum(tag == "svg" for tag, _ in page.tags) == 4
+
+
+def test_what_was_expected_stands_with_what_was_found(served: Served) -> None:
+    judged = {"metric": EVIL, "condition": "< 0.1", "verdict": "broken", "found": 0.91, "bound": 0.1}
+    ended = AttemptUpdate(
+        job_key="fit (lr=0.1)", number=1, state="ended", at=NOW, detail={"expectations": [judged]}
+    )
+    served.ledger.runs.record(served.run, attempts=[ended], at=NOW)
+    assert f"{EVIL}< 0.10.91✗ broken" in served.read().text
 
 
 def test_what_failed_and_what_runs_is_unfolded(served: Served) -> None:

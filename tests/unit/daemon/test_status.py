@@ -339,3 +339,34 @@ def test_a_note_has_links_to_files_and_jobs_where_the_daemon_has_an_address(
     assert workflow["url"].startswith(f"https://ci.example.org/runs/{run_id}?ends=")
     assert told["url"] == f"{workflow['url']}#job-1"
     assert told["outputs"][0]["url"].startswith(f"https://ci.example.org/artifacts/{run_id}/train/weights?")
+
+
+def test_what_was_expected_stands_in_note_and_check(ledger: Ledger, storage: Storage) -> None:
+    run_id = new_run(ledger)
+    judged = {
+        "metric": "loss",
+        "condition": "< base",
+        "verdict": "broken",
+        "found": 0.4,
+        "bound": 0.3,
+        "base": 0.3,
+        "base_name": "main (1a2b3c4)",
+    }
+    reason = "expected loss < base (0.3: base 0.3 of main (1a2b3c4)), found 0.4"
+    ledger.runs.record(
+        run_id,
+        run=RunUpdate(state="failure"),
+        jobs=[JobUpdate(key="train", state="failure", attempt=1, reason=reason)],
+        attempts=[
+            AttemptUpdate(job_key="train", number=1, state="ended", at=2.0, detail={"expectations": [judged]})
+        ],
+        at=2.0,
+    )
+    status = compose_status(
+        ledger, "digits", "a" * 40, url_of=lambda run: None, at=3.0, checks=ChecksShown(storage=storage)
+    )
+    (job,) = json.loads(status.note)["workflows"][0]["jobs"]
+    assert job["reason"] == reason
+    assert job["expectations"] == [{name: value for name, value in judged.items() if name != "base_name"}]
+    assert "| ❌ broken |" in status.checks[0].summary
+    assert status.checks[0].title == f"Train failed: {reason}"
