@@ -55,6 +55,13 @@ def _configure_test(parser: ArgumentParser) -> None:
         default=[],
         help="give the examples the variable NAME of this environment as a secret",
     )
+    parser.add_argument(
+        "--measure",
+        nargs="?",
+        const="",
+        metavar="FILE",
+        help="note run time, memory and image size, for 'windlass publish' (in FILE: for another machine)",
+    )
     parser.add_argument("--plain", action="store_true", help="plain lines, also on a terminal")
     parser.add_argument("--config", metavar="FILE", help="the daemon's settings, as ./windlass.toml")
     add_json(parser)

@@ -29,6 +29,7 @@ from windlass_runner.commands.engine_choice import HostChoice, choose_host, open
 from windlass_runner.commands.interrupts import Interrupts
 from windlass_runner.commands.invocation import Invocation
 from windlass_runner.commands.local_run import Workbench, carry_out
+from windlass_runner.commands.measures import open_peaks, tell_and_keep
 from windlass_runner.commands.paint import Paint, duration, tame
 from windlass_runner.commands.planning import actor, make_plan, own_settings
 from windlass_runner.commands.preparing import given_secrets
@@ -102,13 +103,23 @@ def test_action(arguments: Namespace, invocation: Invocation) -> int:
             packages=Store(storage.packages),
         ).plan
         plans = [(example, plan_of(example)) for example in examples]
+        peaks = open_peaks(arguments.measure)
         engine = open_engine(
-            host.engine, storage=storage, environment=invocation.environment, address=host.docker
+            host.engine,
+            storage=storage,
+            environment=invocation.environment,
+            address=host.docker,
+            peaks=peaks,
         )
         with contextlib.closing(engine), Ledger.open(storage.ledger) as ledger:
             for note in engine.facts().notes:
                 invocation.say(f"note: {note}")
-            return _Run(tree, storage, ledger, engine, host, arguments, invocation).all(plans)
+            run = _Run(tree, storage, ledger, engine, host, arguments, invocation)
+            code = run.all(plans)
+        taken = [result.seconds for result in run.results]
+        if peaks is not None and taken and code == 0:
+            tell_and_keep(taken, peaks, folder, arguments.measure, invocation)
+        return code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,10 +213,11 @@ class _Run:
         self._arguments = arguments
         self._invocation = invocation
         self._paint = Paint(invocation.has_colour(invocation.out))
+        self.results: list[Result] = []
 
     def all(self, plans: list[tuple[Example, Plan]]) -> int:
         """Run them one after the other; the exit code."""
-        results: list[Result] = []
+        results = self.results
         for example, plan in plans:
             view, is_interrupted = self._carry_out(plan)
             if is_interrupted:

@@ -12,22 +12,33 @@ from windlass_registry.errors import OperatorError
 if TYPE_CHECKING:
     from windlass_runner.daemon.settings import Settings
     from windlass_runner.engines.base import Engine
+    from windlass_runner.engines.measuring import Peaks
     from windlass_runner.run.storage import Storage
 
 
 def open_engine(
-    name: str, *, storage: Storage, environment: Mapping[str, str], address: str | None = None
+    name: str,
+    *,
+    storage: Storage,
+    environment: Mapping[str, str],
+    address: str | None = None,
+    peaks: Peaks | None = None,
 ) -> Engine:
-    """The engine of that name. `address` is Docker's, where it is not the environment's own."""
+    """The engine of that name. `address` is Docker's, where it is not the environment's own; `peaks` hears
+    what the containers needed."""
+    variables = {**environment, **({"DOCKER_HOST": address} if address is not None else {})}
+    if peaks is not None:
+        from windlass_runner.engines.measuring import MeasuringDockerEngine, MeasuringProcessEngine
+
+        if name == "process":
+            return MeasuringProcessEngine(storage.engine, peaks=peaks)
+        return MeasuringDockerEngine(environment=variables, peaks=peaks)
     if name == "process":
         from windlass_runner.engines.process import ProcessEngine
 
         return ProcessEngine(storage.engine)
     from windlass_runner.engines.docker import DockerEngine
 
-    variables = dict(environment)
-    if address is not None:
-        variables["DOCKER_HOST"] = address
     return DockerEngine(environment=variables)
 
 

@@ -22,6 +22,9 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument("--name", metavar="NAME", help="what it is called (as its folder)")
     parser.add_argument("--version", metavar="V", help="where neither the manifest nor a git tag has one")
     parser.add_argument("--notes", metavar="FILE|TEXT", default="", help="what is new, for those who upgrade")
+    parser.add_argument(
+        "--measured", metavar="FILE", help="what 'action test --measure FILE' wrote (of this machine)"
+    )
     parser.add_argument("--passphrase-file", metavar="FILE", help="the release key's passphrase, in a file")
     parser.add_argument("--dry-run", action="store_true", help="check everything and publish nothing")
     add_json(parser)

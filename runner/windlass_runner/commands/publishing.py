@@ -12,6 +12,7 @@ from pathlib import Path
 from windlass_registry.archive import Entry, pack, read_archive
 from windlass_registry.errors import OperatorError
 from windlass_registry.hosting.folder import RegistryFolder
+from windlass_registry.measurements import Measured, tell_measured
 from windlass_registry.names import check_name
 from windlass_registry.publication import Publication, Refused
 from windlass_registry.refs import LocalRef, RefError, parse_uses
@@ -23,6 +24,7 @@ from windlass_registry.trust.publishing import ReleaseKeys, Signers, next_public
 from windlass_registry.trust.statements import Provenance, make_statement, statement_digest
 from windlass_registry.versions import Version, VersionError
 from windlass_runner.commands.invocation import Invocation
+from windlass_runner.commands.measures import find_measured
 from windlass_runner.commands.passphrases import read_passphrase
 from windlass_runner.commands.publishing_place import PublishingPlace, choose_place
 from windlass_runner.commands.registries import key_ring, utc_now
@@ -44,6 +46,7 @@ class Draft:
     uses: tuple[str, ...]
     archive: bytes
     source: GitSource | None
+    measured: Measured | None = None
 
     @property
     def digest(self) -> str:
@@ -59,6 +62,8 @@ def publish(arguments: Namespace, invocation: Invocation) -> int:
     draft = read_draft(folder, arguments, invocation, namespace=place.namespace)
     say(f"checked   {draft.name} {draft.version}: {len(draft.archive):,} bytes, {draft.digest[:19]}…")
     say(f"source    {tell_source(draft.source)}")
+    if draft.measured is not None:
+        say("measured  " + ", ".join(f"{title} {text}" for title, text in tell_measured(draft.measured)))
     facts, publication = _publish(draft, place, arguments, invocation)
     signed_by = ", ".join(each.name for each in place.keys)
     say(f"signed    by {signed_by}, with {', '.join(sorted(publication.roles))}")
@@ -146,6 +151,7 @@ def sign_release(draft: Draft, notes: str, signers: Signers, *, by: str) -> tupl
         published=now,
         notes=notes,
         statement=statement_digest(statement),
+        measured=draft.measured,
     )
     return facts, statement
 
@@ -191,6 +197,11 @@ def read_draft(folder: Path, arguments: Namespace, invocation: Invocation, *, na
         uses=said.uses,
         archive=archive,
         source=source,
+        measured=find_measured(
+            f"sha256:{sha256(archive).hexdigest()}",
+            file=None if arguments.measured is None else invocation.folder / arguments.measured,
+            environment=invocation.environment,
+        ),
     )
 
 

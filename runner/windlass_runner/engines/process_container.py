@@ -4,6 +4,7 @@ identity.json   run, name, health: what `find` and `destroy` need
 launch.json     command and environment; gone once it runs, for secrets may be among it
 supervisor      process number and start time of its supervisor, once it has one
 log             everything it wrote
+peak            how many bytes its largest process needed, once it has ended
 exit            its exit code, once it has ended
 home/  tmp/     its HOME and TMPDIR
 root/           where its root is put together, in its own mount namespace only
@@ -42,6 +43,7 @@ _SUPERVISE = (
     "from windlass_runner.engines.process_supervisor import main; main()"
 )
 """A module and no script, so that its compiled form is kept; `-I -S`: no site, nobody's variables."""
+PEAK = "peak"
 MARK = "WINDLASS_CONTAINER"
 """In the environment of every process that we start: its container's folder."""
 _KILLED = 137

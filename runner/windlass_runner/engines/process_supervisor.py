@@ -16,6 +16,7 @@ from __future__ import annotations
 import errno
 import marshal
 import os
+import resource
 import select
 import signal
 import sys
@@ -122,6 +123,11 @@ def claim(folder: str) -> bool:
 
 def keep_exit(folder: str, code: int) -> None:
     """Overwrite what `claim` reserved (a full disk cannot refuse that), then show it at once."""
+    try:
+        with open(f"{folder}/peak", "w") as file:  # bytes; Linux counts in kilobytes
+            file.write(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024))
+    except OSError:
+        pass  # the disk is full: nobody's job fails of that
     with open(f"{folder}/exit.new", "r+") as file:
         file.write(f"{code:4d}")
     os.rename(f"{folder}/exit.new", f"{folder}/exit")
