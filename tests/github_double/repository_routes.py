@@ -27,9 +27,39 @@ def get_permission(call: Call) -> Answer:
 @route("get", "/repos/{owner}/{repo}/pulls")
 def list_pulls(call: Call) -> Answer:
     state = call.query.get("state", "open")
-    chosen = [pull for pull in call.repository.pulls.values() if state in ("all", pull["state"])]
+    head, base = call.query.get("head"), call.query.get("base")
+    owner = call.repository.name.partition("/")[0]
+    chosen = [
+        pull
+        for pull in call.repository.pulls.values()
+        if state in ("all", pull["state"])
+        and head in (None, f"{owner}:{pull['head']['ref']}")
+        and base in (None, pull["base"]["ref"])
+    ]
     items, link = page(call, [call.whole("pull-request-simple", **pull) for pull in chosen])
     return Answer(status=200, body=items, headers=link)
+
+
+@route("post", "/repos/{owner}/{repo}/pulls")
+def create_pull(call: Call) -> Answer:
+    """https://docs.github.com/en/rest/pulls/pulls#create-a-pull-request"""
+    wanted = call.body
+    for one in call.repository.pulls.values():
+        if one["state"] == "open" and one["head"]["ref"] == wanted["head"]:
+            owner = call.repository.name.partition("/")[0]
+            return problem(422, f"A pull request already exists for {owner}:{wanted['head']}.")
+    number = next(call.world.ids)
+    made = {
+        "number": number,
+        "state": "open",
+        "title": wanted["title"],
+        "body": wanted.get("body"),
+        "html_url": f"https://github.com/{call.repository.name}/pull/{number}",
+        "head": {"ref": wanted["head"]},
+        "base": {"ref": wanted["base"]},
+    }
+    call.repository.pulls[number] = made
+    return Answer(status=201, body=_pull(call, made))
 
 
 @route("get", "/repos/{owner}/{repo}/pulls/{pull_number}")

@@ -12,7 +12,7 @@ _GITEA: Final = frozenset({"gitea", "forgejo", "codeberg"})
 
 def pull_request_page(remote: str, branch: str) -> str | None:
     """Where a browser opens the pull request; None where the remote's forge cannot be told from its host."""
-    host, path = _host_and_path(remote)
+    host, path = host_and_path(remote)
     if not host or not path:
         return None
     name = quote(branch, safe="/")
@@ -27,7 +27,8 @@ def pull_request_page(remote: str, branch: str) -> str | None:
     return None
 
 
-def _host_and_path(remote: str) -> tuple[str, str]:
+def host_and_path(remote: str) -> tuple[str, str]:
+    """The host of a remote, and the repository's name there; both '' for a place on a disk."""
     parts = urlsplit(remote)
     if parts.scheme in ("http", "https"):
         host, path = parts.netloc.rpartition("@")[2], parts.path

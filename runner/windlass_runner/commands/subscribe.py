@@ -42,18 +42,25 @@ def configure(parser: ArgumentParser) -> None:
         "--branch", action="store_true", help="with --update: commit it on a branch of its own"
     )
     parser.add_argument("--push", action="store_true", help="with --branch: push the branch to 'origin'")
+    parser.add_argument(
+        "--pull-request",
+        action="store_true",
+        help="with --push: open it at GitHub, with the credentials of the settings",
+    )
+    parser.add_argument("--config", metavar="FILE", help="the daemon's settings, as ./windlass.toml")
     parser.add_argument("--dry-run", action="store_true", help="write nothing; say what would be written")
     add_json(parser)
 
 
 def execute(arguments: Namespace, invocation: Invocation) -> int:
     """Subscribe, or update."""
+    arguments.push |= arguments.pull_request
     if arguments.update:
         from windlass_runner.commands.subscription_updates import update_subscriptions
 
         return update_subscriptions(arguments, invocation)
-    if arguments.branch or arguments.push:
-        raise OperatorError("--branch and --push are for updates", remedy="say --update too")
+    if arguments.branch or arguments.push or arguments.pull_request:
+        raise OperatorError("--branch, --push and --pull-request are for updates", remedy="say --update too")
     if arguments.sample is None:
         raise OperatorError("which sample?", remedy="'windlass samples' lists them")
     from windlass_runner.commands.subscribing import subscribe

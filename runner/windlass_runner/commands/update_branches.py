@@ -14,6 +14,7 @@ from windlass_runner.commands.pull_request_pages import pull_request_page
 from windlass_runner.commands.subscribing import git
 from windlass_runner.commands.subscription_updates import Update, apply, prepare
 from windlass_runner.data.trees import remove_tree
+from windlass_runner.forges.base import Proposal
 from windlass_runner.forges.git_program import GitProgram
 
 
@@ -35,6 +36,8 @@ def offer_branch(
         invocation.say(f"branch {branch}: 'git diff HEAD...{branch}' shows it")
         if arguments.push:
             _push(program, root, branch, invocation)
+        if arguments.pull_request:
+            _open(program, root, branch, found, arguments, invocation)
     return found
 
 
@@ -82,11 +85,31 @@ def _commit(
 
 def _push(program: GitProgram, root: Path, branch: str, invocation: Invocation) -> None:
     program.network(["-C", str(root), "push", "--force", "origin", f"{branch}:{branch}"], url="origin")
-    address = program.work_tree(["remote", "get-url", "origin"], root).decode().strip()
-    page = pull_request_page(address, branch)
+    page = pull_request_page(_origin(program, root), branch)
     invocation.say(f"pushed {branch} to origin" + ("" if page else ": offer it as a pull request there"))
     if page:
         invocation.say(f"open the pull request: {page}")
+
+
+def _open(
+    program: GitProgram,
+    root: Path,
+    branch: str,
+    update: Update,
+    arguments: Namespace,
+    invocation: Invocation,
+) -> None:
+    from windlass_runner.commands.pull_requests import open_pull_request
+
+    base = program.work_tree(["symbolic-ref", "--short", "HEAD"], root).decode().strip()
+    title, _, text = _message(update).partition("\n\n")
+    proposal = Proposal(branch=branch, base=base, title=title, text=text)
+    page = open_pull_request(_origin(program, root), proposal, arguments, invocation)
+    invocation.say(f"pull request: {page}")
+
+
+def _origin(program: GitProgram, root: Path) -> str:
+    return program.work_tree(["remote", "get-url", "origin"], root).decode().strip()
 
 
 def _touched(update: Update) -> list[str]:

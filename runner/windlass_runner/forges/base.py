@@ -138,6 +138,16 @@ class PullRequestComment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """A pull request to be: from a branch that was pushed to the same repository. `text` is Markdown."""
+
+    branch: str
+    base: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
     """A job that deploys the commit to an environment, as it stands. `run` and `job` tell it from others.
 

@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 from urllib.parse import quote, urlsplit
 
 from windlass_registry.errors import OperatorError, UpstreamError
-from windlass_runner.forges.base import CommitStatus, ParsedDelivery, PullRequestComment
+from windlass_runner.forges.base import CommitStatus, ParsedDelivery, Proposal, PullRequestComment
 from windlass_runner.forges.git_login import Login
 from windlass_runner.forges.github import deliveries
 from windlass_runner.forges.github.app_tokens import (
@@ -30,6 +30,7 @@ from windlass_runner.forges.github.people import (
     fetch_pull_requests,
     may_write,
 )
+from windlass_runner.forges.github.pull_requests import open_pull_request
 from windlass_runner.forges.github.statuses import Statuses
 from windlass_runner.workflow.events import Event
 
@@ -250,6 +251,11 @@ class GitHub:
         if found is None:
             return None
         return replace(found, events=tuple(replace(event, repository=repository) for event in found.events))
+
+    def open_pull_request(self, repository: str, proposal: Proposal) -> str:
+        """The page of the pull request from a branch that was pushed there; see `pull_requests`."""
+        place = self._places[repository]
+        return self._at(place, lambda client, name: open_pull_request(client, name, proposal))
 
     @property
     def apps(self) -> tuple[str, ...]:
