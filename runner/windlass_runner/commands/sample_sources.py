@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+from windlass_registry.errors import OperatorError
 from windlass_registry.samples.releases import (
     BuiltinSamples,
     SampleRelease,
@@ -11,7 +13,9 @@ from windlass_registry.samples.releases import (
     find_sample,
     read_release,
 )
+from windlass_registry.samples.subscriptions import Subscription
 from windlass_registry.sources.registry_samples import RegistrySamples
+from windlass_registry.versions import Version
 from windlass_runner.commands.invocation import Invocation
 from windlass_runner.commands.registries import known_registries, open_source
 
@@ -40,6 +44,23 @@ def release_of(sample: str, version: str, invocation: Invocation) -> SampleRelea
     if is_folder(sample):
         return look_up_sample(sample, invocation)
     return look_up_sample(f"{sample.partition('@')[0]}@v{version}", invocation)
+
+
+def newer_release(one: Subscription, invocation: Invocation) -> SampleRelease | None:
+    """The release in a subscription's range that it does not have; None where it has the newest. Back to an
+    older one, because a newer was yanked, leads no update. Raises as `look_up_sample`."""
+    release = look_up_sample(one.sample, invocation)
+    is_older = not is_folder(one.sample) and release.version < Version.parse(one.version)
+    return None if is_older or release.digest == one.digest else release
+
+
+def with_range(one: Subscription, wanted: str) -> Subscription:
+    """A subscription that is to follow another range, such as `v2`; '' stands for its own."""
+    if not wanted:
+        return one
+    if is_folder(one.sample):
+        raise OperatorError(f"'{one.name}' comes from a folder: it has one release", remedy="name it alone")
+    return replace(one, sample=f"{one.sample.partition('@')[0]}@{wanted}")
 
 
 def as_recorded(asked: str, release: SampleRelease, invocation: Invocation) -> str:

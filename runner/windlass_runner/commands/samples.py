@@ -52,15 +52,15 @@ def execute(arguments: Namespace, invocation: Invocation) -> int:
 def _updates(subscribed: dict[str, Subscription], invocation: Invocation) -> dict[str, SampleRelease]:
     """The newer release that each subscription could take, in the range that it was made with."""
     from windlass_registry.errors import AuthorError
-    from windlass_runner.commands.sample_sources import look_up_sample
+    from windlass_runner.commands.sample_sources import newer_release
 
     found: dict[str, SampleRelease] = {}
     for name, one in subscribed.items():
         try:
-            release = look_up_sample(one.sample, invocation)
+            release = newer_release(one, invocation)
         except AuthorError:  # its sample is gone; what was written works on
             continue
-        if release.digest != one.digest:
+        if release is not None:
             found[name] = release
     return found
 

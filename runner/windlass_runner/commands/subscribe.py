@@ -13,6 +13,7 @@ windlass subscribe classify@v1                       # asks for what it needs
 windlass subscribe classify@v1 --param epochs=5 --accept
 windlass subscribe --update                          # newer releases, merged with your edits
 windlass subscribe --update classify --branch --push # offered as a branch
+windlass subscribe --update classify@v2              # on to another range of releases
 """
 
 

@@ -23,7 +23,7 @@ from windlass_registry.samples.subscriptions import (
 from windlass_runner.commands.context import repository_root
 from windlass_runner.commands.invocation import Invocation
 from windlass_runner.commands.paint import Paint, tame
-from windlass_runner.commands.sample_sources import look_up_sample, release_of
+from windlass_runner.commands.sample_sources import newer_release, release_of, with_range
 from windlass_runner.commands.subscribing import git, record, write_lock
 from windlass_runner.commands.subscription_form import agreement_digest, ask_agreement, ask_parameters
 
@@ -56,9 +56,10 @@ def update_subscriptions(arguments: Namespace, invocation: Invocation) -> int:
         raise OperatorError("--push is for --branch", remedy="say both")
     code = 0
     for name in wanted:
-        release = look_up_sample(known[name].sample, invocation)
-        if release.digest == known[name].digest:
-            _say_current(arguments, invocation, known[name])
+        one = with_range(known[name], _range(arguments))
+        release = newer_release(one, invocation)
+        if release is None:
+            _say_current(arguments, invocation, one)
             continue
         if arguments.branch:
             from windlass_runner.commands.update_branches import offer_branch
@@ -78,6 +79,11 @@ def _wanted(name: str | None, known: Mapping[str, Subscription]) -> tuple[str, .
     if plain not in known:
         raise unknown_subscription(plain, known)
     return (plain,)
+
+
+def _range(arguments: Namespace) -> str:
+    """What stands behind the `@` of the subscription that was named."""
+    return (arguments.sample or "").partition("@")[2]
 
 
 def _in_place(
@@ -124,7 +130,7 @@ def prepare(
         sample,
         values,
         files,
-        asked=old.sample,
+        asked=with_range(old, _range(arguments)).sample,
         name=old.name,
         folder=old.folder,
         accepted=accepted,

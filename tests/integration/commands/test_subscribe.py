@@ -7,6 +7,7 @@ import os
 import pty
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from integration.registry.served import Served, serving
 from integration.registry.test_interrupted import killed_at
 from registry_world import begin
 from windlass_registry.archive import pack
+from windlass_registry.releases import Yank
 
 RECORD = ".windlass/subscriptions.yaml"
 FILES = {".windlass/workflows/fit.yaml", "fit/fit.sh", "fit/notes.txt"}
@@ -251,11 +253,32 @@ def test_a_sample_of_a_registry_is_subscribed_to_counted_and_updated(sample: Sam
     sample.release("2.0.0", notes_txt="another\n")
     world.publish("acme/fit", "2.0.0", archive=pack(sample.folder), kind="sample")
     here.write("fit/fit.sh", sample.read("fit/fit.sh") + "echo mine\n")
-    for folder in (Path(here.environment["HOME"]) / ".cache" / "windlass").glob("registries/*"):
-        assert folder.exists()
     updated = here.windlass("subscribe", "--update", "--json")
     assert updated.code == 0, updated.err
     told = json.loads(updated.out)
     assert (told["from"], told["to"]) == ("1.0.0", "1.2.0")
     assert sample.read("fit/notes.txt") == "new\n"
     assert sample.read("fit/fit.sh").endswith("echo mine\n")
+
+    moved = json.loads(here.windlass("subscribe", "--update", "fit@v2", "--json").out)
+    assert (moved["from"], moved["to"]) == ("1.2.0", "2.0.0")
+    assert yaml.safe_load(sample.read(RECORD))["samples"]["fit"]["sample"] == "acme/fit@v2"
+    assert sample.read("fit/fit.sh").endswith("echo mine\n")
+
+
+def test_a_yanked_release_is_not_updated_to_an_older_one(sample: Sample, served: Served) -> None:
+    here, world = sample.here, served.world
+    for version in ("1.0.0", "1.1.0"):
+        sample.release(version)
+        newest = world.publish("acme/fit", version, archive=pack(sample.folder), kind="sample")
+    root = world.folder / "root.json"
+    root.write_bytes(world.root)
+    here.windlass("registry", "add", served.address, "--root", str(root))
+    assert here.windlass("subscribe", "acme/fit@v1", "-p", "bucket=data").code == 0
+    yanked = replace(newest, yanked=Yank(reason="loses data", at=world.now))
+    namespace = world.namespace()
+    world.registry.accept(world.signed(namespace, [yanked], world.signers(namespace)))
+    answer = here.windlass("subscribe", "--update", "--json")
+    assert (answer.code, json.loads(answer.out)["changes"]) == (0, [])
+    listed = [json.loads(line) for line in here.windlass("samples", "--json").out.splitlines()]
+    assert [one["updates"] for one in listed if one["name"] == "acme/fit"] == [[]]

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from integration.commands.conftest import ROOT, Here, Project, environment_for
+from integration.commands.conftest import ROOT, Answer, Here, Project, environment_for
 from windlass_registry.samples.outline import layers, outline
 from windlass_registry.samples.releases import BuiltinSamples
 
@@ -45,10 +45,10 @@ class Ran:
         return self.root.joinpath(".windlass", "out", "latest", job, *path)
 
 
-def subscribe_and_run(
+def attempt(
     sample: str, folder: Path, *parameters: str, engine: str = "process", words: tuple[str, ...] = ()
-) -> Ran:
-    """As somebody does who has nothing but an empty folder."""
+) -> tuple[Path, Answer]:
+    """As somebody does who has nothing but an empty folder; gives that, and what the run said."""
     home, root = folder / "home", folder / "empty"
     home.mkdir()
     root.mkdir()
@@ -58,7 +58,12 @@ def subscribe_and_run(
     assert subscribed.code == 0, subscribed.err
     checked = project.windlass("validate")
     assert checked.code == 0, checked.out
-    answer = Project.windlass(project, "run", sample, "--engine", engine, "--yes", "--json", *words)
+    return root, Project.windlass(project, "run", sample, "--engine", engine, "--yes", "--json", *words)
+
+
+def subscribe_and_run(sample: str, folder: Path, *parameters: str, **how: Any) -> Ran:
+    """One that has to succeed."""
+    root, answer = attempt(sample, folder, *parameters, **how)
     assert answer.code == 0, answer.out + answer.err
     return Ran(root=root, facts=json.loads(answer.out))
 
@@ -134,8 +139,11 @@ def test_any_image_with_python_will_do(sample: str, tmp_path: Path) -> None:
 
 
 def test_an_error_above_the_limit_fails_the_run(tmp_path: Path) -> None:
-    with pytest.raises(AssertionError, match="rmse"):
-        subscribe_and_run("regress", tmp_path, "limit=30", "folds=2")
+    root, answer = attempt("regress", tmp_path, "limit=30", "folds=2")
+    assert answer.code == 1
+    jobs = Ran(root=root, facts=json.loads(answer.out)).jobs
+    assert (jobs["fit"]["state"], jobs["draw"]["state"]) == ("failure", "skipped")
+    assert "rmse" in jobs["fit"]["reason"]
 
 
 def test_a_model_that_does_not_load_is_not_put_into_service(tmp_path: Path) -> None:
