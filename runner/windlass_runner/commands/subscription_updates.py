@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from windlass_registry.errors import AuthorError, OperatorError, Problem, UpstreamError
+from windlass_registry.errors import AuthorError, OperatorError, Problem, UpstreamError, WindlassError
 from windlass_registry.samples.changes import Change, File, Merge, Merged, files_of, upgrade
 from windlass_registry.samples.releases import SampleRelease
 from windlass_registry.samples.subscriptions import (
@@ -46,7 +46,10 @@ class Update:
 
 
 def update_subscriptions(arguments: Namespace, invocation: Invocation) -> int:
-    """Bring one subscription, or all, up to date; 1 where conflicts are left to settle."""
+    """Bring one subscription, or all, up to date; 1 where conflicts are left to settle.
+
+    Of all, one that cannot be brought is told, and holds up no other.
+    """
     root = repository_root(invocation.folder)
     if root is None:
         raise OperatorError("this is not a git repository", remedy="go to the folder of one")
@@ -56,20 +59,29 @@ def update_subscriptions(arguments: Namespace, invocation: Invocation) -> int:
         raise OperatorError("--push is for --branch", remedy="say both")
     code = 0
     for name in wanted:
-        one = with_range(known[name], _range(arguments))
-        release = newer_release(one, invocation)
-        if release is None:
-            _say_current(arguments, invocation, one)
-            continue
-        if arguments.branch:
-            from windlass_runner.commands.update_branches import offer_branch
-
-            found = offer_branch(root, name, release, arguments, invocation)
-        else:
-            found = _in_place(root, name, release, arguments, invocation)
-        _tell(arguments, invocation, found)
-        code = 1 if found.conflicts else code
+        try:
+            code = max(code, _update(root, known[name], arguments, invocation))
+        except WindlassError as error:
+            if arguments.sample is not None:
+                raise
+            invocation.say(f"{name}: {tame(str(error))}")
+            code = max(code, error.exit_code)
     return code
+
+
+def _update(root: Path, one: Subscription, arguments: Namespace, invocation: Invocation) -> int:
+    release = newer_release(with_range(one, _range(arguments)), invocation)
+    if release is None:
+        _say_current(arguments, invocation, one)
+        return 0
+    if arguments.branch:
+        from windlass_runner.commands.update_branches import offer_branch
+
+        found = offer_branch(root, one.name, release, arguments, invocation)
+    else:
+        found = _in_place(root, one.name, release, arguments, invocation)
+    _tell(arguments, invocation, found)
+    return 1 if found.conflicts else 0
 
 
 def _wanted(name: str | None, known: Mapping[str, Subscription]) -> tuple[str, ...]:

@@ -25,6 +25,9 @@ def offer_branch(
     touched."""
     program = git(invocation)
     branch = branch_name(name, release)
+    if not program.work_tree(["var", "GIT_COMMITTER_IDENT"], root, allowed=(128,)).strip():
+        remedy = "git config --global user.name NAME, and the same with user.email"
+        raise OperatorError("git does not know who commits here", remedy=remedy)
     tree = _tree(program, root, name)
     _clear(program, root, tree)  # of a call that was killed
     program.work_tree(["worktree", "add", "--quiet", "--detach", str(tree), "HEAD"], root)

@@ -37,6 +37,18 @@ def version(sample: Sample) -> str:
     return str(yaml.safe_load(sample.read(RECORD))["samples"]["fit"]["version"])
 
 
+def test_one_that_cannot_be_brought_holds_up_no_other(sample: Sample, tmp_path: Path) -> None:
+    lost = Sample(here=sample.here, folder=tmp_path / "lost")
+    lost.release("1.0.0")
+    assert lost.subscribe("--as", "another").code == 0
+    (lost.folder / "sample.yml").unlink()
+    sample.release("1.1.0", fit_sh=THEIRS)
+    answer = sample.update()
+    assert (answer.code, "another: " in answer.err) == (2, True)
+    assert version(sample) == "1.1.0"
+    assert sample.update("another").code == 2
+
+
 def test_nothing_new_is_said_so(sample: Sample) -> None:
     before = sample.tree()
     answer = sample.update()
@@ -182,6 +194,16 @@ def test_the_page_of_the_pull_request_is_told(sample: Sample, tmp_path: Path) ->
     answer = sample.update("--branch", "--push")
     assert answer.code == 0, answer.err
     assert "https://github.com/acme/digits/compare/windlass/fit-1.1.0?expand=1" in answer.err
+
+
+def test_without_an_identity_no_branch_is_made_and_the_remedy_is_told(sample: Sample) -> None:
+    sample.here.git("config", "user.useConfigOnly", "true")
+    for name in ("user.name", "user.email"):
+        sample.here.git("config", "--unset", name)
+    sample.release("1.1.0", fit_sh=THEIRS)
+    answer = sample.update("--branch")
+    assert (answer.code, "git config --global user.name" in answer.err) == (3, True)
+    assert sample.here.git("worktree", "list").count("\n") == 0
 
 
 def test_a_branch_is_not_made_of_a_conflict(sample: Sample) -> None:
