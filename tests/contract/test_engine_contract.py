@@ -4,6 +4,7 @@ namespaces) and the fake."""
 from __future__ import annotations
 
 import itertools
+import socket
 import subprocess
 import threading
 import time
@@ -742,6 +743,26 @@ def test_another_run_is_out_of_reach(docker_bench: Bench) -> None:
     assert own.endswith(b"here\n")
     assert end.code == 1
     assert b"here" not in stranger
+
+
+def test_what_a_container_serves_is_reached_from_the_host(bench: Bench) -> None:
+    listen, port = bench.engine.serve_on(8123)
+    script = (
+        'if command -v httpd > /dev/null; then exec httpd -f -p "$1:$2" -h /; fi; '
+        'exec python3 -m http.server --bind "$1" "$2"'
+    )
+    bench.started("server", script, listen, str(port))
+    address = bench.engine.address_of(bench.run_id, bench.lane)
+
+    assert bench.another_engine().address_of(bench.run_id, bench.lane) == address
+    deadline = time.monotonic() + 30
+    while bench.kind != "fake":
+        try:
+            socket.create_connection((address, port), timeout=5).close()
+            break
+        except OSError:
+            assert time.monotonic() < deadline, f"nobody serves at {address}:{port}"
+            threading.Event().wait(0.02)
 
 
 @pytest.mark.docker
