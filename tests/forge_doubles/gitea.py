@@ -63,6 +63,12 @@ class GiteaDouble(Double):
             case "GET", "collaborators", login, "permission":
                 self.allow(asked.query)
                 return self._permission(unquote(login))
+            case "POST", "pulls":
+                return self._create_pull(asked)
+            case "GET", "pulls", base, *head if head:
+                self.allow(asked.query)
+                found = self._open_pull(unquote(base), unquote("/".join(head)))
+                return Answer(body=found) if found else Answer(status=404, body={"message": "not found"})
             case "GET", "pulls", number:
                 self.allow(asked.query)
                 found = self.pulls.get(int(number))
@@ -70,6 +76,28 @@ class GiteaDouble(Double):
             case _:
                 self.violations.append(f"{asked.method} {asked.path} is not documented")
                 return Answer(status=404)
+
+    def _open_pull(self, base: str, head: str) -> dict[str, Any] | None:
+        for pull in self.pulls.values():
+            if (pull["base"]["ref"], pull["head"]["ref"]) == (base, head):
+                return pull
+        return None
+
+    def _create_pull(self, asked: Asked) -> Answer:
+        self.allow(asked.body, "title", "head", "base", "body")
+        base, head = asked.body["base"], asked.body["head"]
+        if self._open_pull(base, head) is not None:
+            return Answer(status=409, body={"message": "pull request already exists for these targets"})
+        number = next(self._ids)
+        made = {
+            "number": number,
+            "title": asked.body["title"],
+            "html_url": f"https://gitea.example.org/acme/digits/pulls/{number}",
+            "base": {"ref": base},
+            "head": {"ref": head},
+        }
+        self.pulls[number] = made
+        return Answer(status=201, body=made)
 
     def _create_status(self, asked: Asked, sha: str) -> Answer:
         self.allow(asked.body, "context", "description", "state", "target_url")

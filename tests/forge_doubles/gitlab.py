@@ -94,6 +94,13 @@ class GitLabDouble(Double):
                 if level is None:
                     return Answer(status=404, body={"message": "404 Not found"})
                 return Answer(body={"id": int(number), "state": "active", "access_level": level})
+            case "GET", "merge_requests":
+                self.allow(asked.query, "state", "source_branch", "target_branch")
+                wanted = {key: value for key, value in asked.query.items() if key.endswith("_branch")}
+                requests = self.merge_requests.values()
+                return Answer(body=[one for one in requests if wanted.items() <= one.items()])
+            case "POST", "merge_requests":
+                return self._create_request(asked)
             case "GET", "merge_requests", number:
                 self.allow(asked.query)
                 request = self.merge_requests.get(int(number))
@@ -103,6 +110,13 @@ class GitLabDouble(Double):
             case _:
                 self.violations.append(f"{asked.method} {asked.path} is not documented")
                 return Answer(status=404)
+
+    def _create_request(self, asked: Asked) -> Answer:
+        self.allow(asked.body, "source_branch", "target_branch", "title", "description")
+        number = next(self._ids)
+        url = f"https://gitlab.example.org/acme/vision/digits/-/merge_requests/{number}"
+        self.merge_requests[number] = {"iid": number, "state": "opened", "web_url": url, **asked.body}
+        return Answer(status=201, body=self.merge_requests[number])
 
     def _page(self, asked: Asked, items: list[Any]) -> Answer:
         return Answer(body=page_of(items, asked.query, size_name="per_page", most=100))

@@ -26,11 +26,11 @@ def open_pull_request(remote: str, proposal: Proposal, arguments: Namespace, inv
         (each for each in settings.repositories if name and each.name.lower() == name.lower()),
         None,
     )
-    github = Forges(settings, invocation.environment).github
-    if found is None or found.forge != "github" or github is None:
+    forge = Forges(settings, invocation.environment).proposing(found.url) if found is not None else None
+    if found is None or forge is None:
         raise OperatorError(
-            f"no GitHub credentials for '{name or remote}' in the settings: the branch is pushed, and no "
+            f"no credentials for '{name or remote}' in the settings: the branch is pushed, and no "
             "pull request was opened",
             remedy="open it in a browser, or name settings that watch that repository with --config",
         )
-    return github.open_pull_request(found.url, proposal)
+    return forge.open_pull_request(found.url, proposal)

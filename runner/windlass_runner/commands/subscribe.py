@@ -46,7 +46,7 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--pull-request",
         action="store_true",
-        help="with --push: open it at GitHub, with the credentials of the settings",
+        help="with --push: open it at the forge, with the credentials of the settings",
     )
     parser.add_argument("--config", metavar="FILE", help="the daemon's settings, as ./windlass.toml")
     parser.add_argument("--dry-run", action="store_true", help="write nothing; say what would be written")

@@ -15,7 +15,7 @@ from windlass_runner.daemon.credentials import Credentials
 from windlass_runner.daemon.secret_sources import SecretSource
 from windlass_runner.daemon.settings import Settings
 from windlass_runner.daemon.status import ChecksShown
-from windlass_runner.forges.base import Asked, Forge
+from windlass_runner.forges.base import Asked, Forge, Proposing
 from windlass_runner.forges.git_login import Login, is_same_host
 from windlass_runner.run.storage import Storage
 from windlass_runner.web.links import Links
@@ -27,7 +27,7 @@ _GITHUB: Final = "https://api.github.com"
 _GITLAB: Final = "https://gitlab.com/api/v4"
 
 
-class Hosted(Forge, Asked, Protocol):
+class Hosted(Forge, Asked, Proposing, Protocol):
     """A forge that shows checks on commits, and knows people and pull requests."""
 
 
@@ -65,6 +65,10 @@ class Forges:
         if repository not in self._hosted:
             raise OperatorError(f"{repository} has no forge that could be asked", remedy="set its `forge`")
         return self._hosted[repository]
+
+    def proposing(self, repository: str) -> Proposing | None:
+        """Where a pull request in a repository is opened; None where it has no forge."""
+        return self._hosted.get(repository)
 
     @property
     def github(self) -> GitHub | None:

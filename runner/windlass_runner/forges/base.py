@@ -205,6 +205,15 @@ class Forge(Protocol):
         ...
 
 
+class Proposing(Protocol):
+    """A forge on which pull requests are opened. Safe to use from several threads."""
+
+    def open_pull_request(self, repository: str, proposal: Proposal) -> str:
+        """The page of the pull request from a branch that was pushed: the one that is open already, else a
+        new one. Raises OperatorError (not allowed), UpstreamError."""
+        ...
+
+
 class Asked(Protocol):
     """What a forge that knows people and pull requests can be asked. Safe to use from several threads.
 

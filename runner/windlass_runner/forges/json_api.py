@@ -61,6 +61,13 @@ class JsonApi:
         """Send an object."""
         self._call("POST", path, json.dumps(body).encode())
 
+    def create(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Send an object, and get the one that is there now."""
+        made = self._call("POST", path, json.dumps(body).encode())
+        if not isinstance(made, dict):
+            raise UpstreamError(f"{self._host} answered POST {path} with something that is not an object")
+        return made
+
     def _get(self, path: str, query: Mapping[str, str | int] | None) -> Any:
         return self._call("GET", path + (f"?{urlencode(query)}" if query else ""), None)
 
@@ -112,6 +119,14 @@ class JsonApi:
         else:
             remedy = None
         raise Refused(said, status=status, reason=reason, remedy=remedy)
+
+
+def page_of_proposal(found: Mapping[str, Any], key: str, forge: str) -> str:
+    """The page of a pull request, out of what the API says of it."""
+    page = found.get(key)
+    if not isinstance(page, str) or not page:
+        raise UpstreamError(f"{forge} gave a pull request without an address")
+    return page
 
 
 def _reason(content: bytes) -> str:

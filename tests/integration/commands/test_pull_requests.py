@@ -68,5 +68,5 @@ def test_without_credentials_for_it_the_branch_is_pushed_and_the_page_told(
     sample: Sample, hub: GitHubDouble
 ) -> None:
     answer = sample.update("--branch", "--pull-request", *settings(sample, hub, "acme/other"))
-    assert (answer.code, "no GitHub credentials for 'acme/digits'" in answer.err) == (3, True)
+    assert (answer.code, "no credentials for 'acme/digits'" in answer.err) == (3, True)
     assert "open the pull request: https://github.com/acme/digits/compare/" in answer.err

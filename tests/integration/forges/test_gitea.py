@@ -10,7 +10,7 @@ import pytest
 from forge_doubles.gitea import TOKEN, GiteaDouble
 from forge_doubles.http import Fault, opened
 from windlass_registry.errors import OperatorError, UpstreamError
-from windlass_runner.forges.base import Check, CommitStatus
+from windlass_runner.forges.base import Check, CommitStatus, Proposal
 from windlass_runner.forges.gitea.forge import Gitea
 from windlass_runner.forges.json_api import MOST_BYTES, Refused
 
@@ -168,3 +168,13 @@ def test_a_server_that_is_not_there_is_tried_again_later(double: GiteaDouble) ->
         UpstreamError, match=r"^127\.0\.0\.1:\d+ does not answer: Failed to establish a new connection"
     ):
         forge(double).post(status("ci"))
+
+
+def test_a_pull_request_is_opened_once(double: GiteaDouble) -> None:
+    wanted = Proposal(branch="windlass/fit-1.1.0", base="main", title="Update fit", text="From 1.0.0.")
+    page = forge(double).open_pull_request(URL, wanted)
+    assert page.startswith("https://gitea.example.org/acme/digits/pulls/")
+    assert forge(double).open_pull_request(URL, wanted) == page
+    assert [one["title"] for one in double.pulls.values()] == ["Update fit"]
+    other = Proposal(branch="windlass/fit-1.2.0", base="main", title="Update fit", text="")
+    assert forge(double).open_pull_request(URL, other) != page

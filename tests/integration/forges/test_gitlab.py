@@ -10,7 +10,7 @@ import pytest
 from forge_doubles.gitlab import TOKEN, GitLabDouble
 from forge_doubles.http import Fault, opened
 from windlass_registry.errors import UpstreamError
-from windlass_runner.forges.base import Check, CheckState, CommitStatus
+from windlass_runner.forges.base import Check, CheckState, CommitStatus, Proposal
 from windlass_runner.forges.gitlab.forge import GitLab
 from windlass_runner.forges.json_api import Refused
 
@@ -155,3 +155,13 @@ def test_a_list_that_is_none_is_tried_again_later(double: GitLabDouble) -> None:
     double.faults.append(Fault(status=200, body=b"{}"))
     with pytest.raises(UpstreamError, match="not a list"):
         forge(double).post(status("ci"))
+
+
+def test_a_pull_request_is_opened_once(double: GitLabDouble) -> None:
+    wanted = Proposal(branch="windlass/fit-1.1.0", base="main", title="Update fit", text="From 1.0.0.")
+    page = forge(double).open_pull_request(URL, wanted)
+    assert page.startswith("https://gitlab.example.org/acme/vision/digits/-/merge_requests/")
+    assert forge(double).open_pull_request(URL, wanted) == page
+    assert [one["title"] for one in double.merge_requests.values()] == ["Update fit"]
+    other = Proposal(branch="windlass/fit-1.2.0", base="main", title="Update fit", text="")
+    assert forge(double).open_pull_request(URL, other) != page

@@ -11,10 +11,10 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from windlass_registry.errors import UpstreamError
-from windlass_runner.forges.base import BadDelivery, CheckState, CommitStatus, ParsedDelivery
+from windlass_runner.forges.base import BadDelivery, CheckState, CommitStatus, ParsedDelivery, Proposal
 from windlass_runner.forges.commit_statuses import Recent, Status, to_status
 from windlass_runner.forges.gitea.deliveries import parse_delivery, parse_pull_request
-from windlass_runner.forges.json_api import JsonApi, Refused
+from windlass_runner.forges.json_api import JsonApi, Refused, page_of_proposal
 from windlass_runner.forges.payload import Payload
 from windlass_runner.workflow.events import Event
 
@@ -109,6 +109,23 @@ class Gitea:
             raise UpstreamError(
                 f"{self._api.url} tells too little of pull request {number}: {error}"
             ) from error
+
+    def open_pull_request(self, repository: str, proposal: Proposal) -> str:
+        """See `forges.base.Proposing`."""
+        path = f"{self._path(repository)}/pulls"
+        body = {
+            "head": proposal.branch,
+            "base": proposal.base,
+            "title": proposal.title,
+            "body": proposal.text,
+        }
+        try:
+            found = self._api.create(path, body)
+        except Refused as error:
+            if error.status != 409:
+                raise
+            found = self._api.fetch(f"{path}/{quote(proposal.base, safe='')}/{quote(proposal.branch)}")
+        return page_of_proposal(found, "html_url", self._api.url)
 
     def _path(self, repository: str) -> str:
         return "/repos/" + "/".join(quote(part, safe="") for part in self._name_of(repository).split("/"))

@@ -12,10 +12,10 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from windlass_registry.errors import UpstreamError
-from windlass_runner.forges.base import BadDelivery, CheckState, CommitStatus, ParsedDelivery
+from windlass_runner.forges.base import BadDelivery, CheckState, CommitStatus, ParsedDelivery, Proposal
 from windlass_runner.forges.commit_statuses import Recent, Status, to_status
 from windlass_runner.forges.gitlab.deliveries import is_fork, parse_delivery
-from windlass_runner.forges.json_api import JsonApi, Refused
+from windlass_runner.forges.json_api import JsonApi, Refused, page_of_proposal
 from windlass_runner.forges.payload import Payload
 from windlass_runner.workflow.events import Event
 
@@ -129,6 +129,15 @@ class GitLab:
             raise UpstreamError(
                 f"{self._api.url} tells too little of merge request {number}: {error}"
             ) from error
+
+    def open_pull_request(self, repository: str, proposal: Proposal) -> str:
+        """See `forges.base.Proposing`."""
+        path = f"{self._path(repository)}/merge_requests"
+        branches = {"source_branch": proposal.branch, "target_branch": proposal.base}
+        for found in self._api.fetch_list(path, {"state": "opened", **branches}):
+            return page_of_proposal(found, "web_url", self._api.url)
+        body = {**branches, "title": proposal.title, "description": proposal.text}
+        return page_of_proposal(self._api.create(path, body), "web_url", self._api.url)
 
     def _path(self, repository: str) -> str:
         return "/projects/" + quote(self._name_of(repository), safe="")
