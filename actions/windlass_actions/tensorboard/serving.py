@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
 
-GRACE_S = 5.0
+GRACE_S = 3.0
 
 
 class Failure(Exception):
