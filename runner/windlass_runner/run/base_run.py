@@ -16,8 +16,9 @@ _HEADS: Final = "refs/heads/"
 
 def find_base(ledger: Ledger, run: RunRecord, event: Event) -> BaseFigures | None:
     """The metrics of the newest run of the workflow that succeeded on the base branch, for another commit,
-    before this run: so the comparison does not change when the branch moves on. A run of a working tree
-    (`windlass run`) is compared with the newest one before it that succeeded there."""
+    before this run: so the comparison does not change when the branch moves on. What a schedule starts may be
+    compared with the same commit, at an earlier time; a run of a working tree (`windlass run`) is with the
+    newest one before it that succeeded there."""
     is_local = run.snapshot is not None
     ref = None if is_local else base_ref(run, event)
     earlier = ledger.runs.list(
@@ -29,7 +30,8 @@ def find_base(ledger: Ledger, run: RunRecord, event: Event) -> BaseFigures | Non
         limit=_LOOKED_AT,
     )
     alike = (one for one in earlier if one.workflow_path == run.workflow_path)
-    base = next((one for one in alike if is_local or one.sha != run.sha), None)
+    may_be_same = is_local or event.kind == "schedule"
+    base = next((one for one in alike if may_be_same or one.sha != run.sha), None)
     if base is None or (ref is None and not is_local):
         return None
     metrics = {job.key: figures(job.metrics) for job in ledger.runs.jobs(base.id)}

@@ -61,6 +61,13 @@ def test_a_broken_run_is_no_base(runner: Any) -> None:
     assert runner.run(train(0.5), sha="3" * 40).state == "failure"
 
 
+def test_what_a_schedule_starts_is_held_against_the_night_before(runner: Any) -> None:
+    nightly = {"kind": "schedule", "schedule": "0 3 * * *"}
+    assert verdicts(runner.run(train(0.80), **nightly)) == ["no base"]
+    assert verdicts(runner.run(train(0.70), **nightly)) == ["broken"]
+    assert verdicts(runner.run(train(0.80), **nightly)) == ["holds"]
+
+
 def test_what_was_never_reported_is_told_with_what_was(runner: Any) -> None:
     done = runner.run(train(0.9, "acuracy: '> 0', rmse: '<= 60'"))
     assert done.state == "failure"
