@@ -14,7 +14,8 @@ def search(
 ) -> list[Mapping[str, Any]]:
     """The packages that match every word of `text` (each the beginning of a word of theirs), the best first.
 
-    A package is an entry of `index.json`. Yanked ones come last, deprecated ones before them.
+    A package is an entry of `index.json`. Yanked ones come last, before them deprecated ones, and
+    before these those with a security notice.
     """
     words = _WORD.findall(text.lower())
     found = [
@@ -41,4 +42,5 @@ def _rank(package: Mapping[str, Any], words: Sequence[str], text: str) -> tuple[
         else 0
     )
     badge = {"official": 0, "verified": 1}.get(str(package.get("badge")), 2)
-    return (bool(package.get("yanked")), bool(package.get("deprecated")), closeness, badge, full)
+    worst_last = tuple(bool(package.get(mark)) for mark in ("yanked", "deprecated", "notice"))
+    return (*worst_last, closeness, badge, full)

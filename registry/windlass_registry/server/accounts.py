@@ -1,18 +1,21 @@
 """What a registry's server keeps beside what is signed: who may send, and how often a package was fetched.
 
-In a small SQL database (SQLite in the registry's `private/` folder, or PostgreSQL by settings). Losing it
-loses no release: tokens are made anew, counts begin again.
+In a small SQL database (SQLite in the registry's `private/` folder, or PostgreSQL by settings, there in a
+schema of its own). Losing it loses no release: tokens are made anew, counts begin again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final
 
 from sqlalchemy import (
     Column,
+    Connection,
     Date,
     Engine,
     Float,
@@ -26,16 +29,27 @@ from sqlalchemy import (
     delete,
     event,
     func,
-    insert,
     or_,
     select,
     update,
 )
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, IntegrityError, OperationalError, SQLAlchemyError
+from sqlalchemy.schema import CreateSchema
 
-from windlass_registry.errors import OperatorError
+from windlass_registry.errors import OperatorError, UpstreamError, WindlassError
 from windlass_registry.server.token_texts import digest_of, id_in, is_text_of, new_text
+
+SCHEMA: Final = "windlass_registry"
+"""Of the tables in PostgreSQL, so that a daemon's ledger may lie in the same database."""
+_CONNECT_S: Final = 5
+_LOCK: Final = 7_254_101
+"""Of who makes the tables: two that begin at once would both make them."""
+_MENDED_BY_OWNER: Final = ("28", "3D", "3F", "42501", "25006")
+"""Beginnings of PostgreSQL's states: no such user, database or schema, no right to it, read-only."""
+_PASSING: Final = ("starting up", "shutting down", "too many", "remaining")
 
 _METADATA: Final = MetaData()
 _TOKENS: Final = Table(
@@ -92,31 +106,54 @@ class Fetched:
 class Accounts:
     """The server's database. Safe to use from several threads and processes."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, shown: str) -> None:
         self._engine = engine
+        self._shown = shown
+        self._mutex = Lock()
+        self._is_ready = False
 
     @classmethod
     def open(cls, url: str) -> Accounts:
-        """Connect, and make what is not there yet.
+        """Connect, and make what is not there yet. A database that does not answer is tried again later.
 
         Raises:
-            OperatorError: it cannot be reached or written to.
+            OperatorError: it cannot be used, and no waiting mends that.
         """
         try:
             address = make_url(url)
             if address.get_backend_name() == "sqlite" and address.database:
                 Path(address.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            engine = create_engine(address)
-            if address.get_backend_name() == "sqlite":
-                event.listen(engine, "connect", _prepare_sqlite)
-            _METADATA.create_all(engine)
-        except (SQLAlchemyError, OSError) as error:
-            raise _unusable(error) from error
-        return cls(engine)
+            engine = _engine(address)
+        except ArgumentError as error:
+            remedy = "write it as postgresql://user:password@host:port/database"
+            raise OperatorError(
+                "the address of the registry's database cannot be read", remedy=remedy
+            ) from error
+        except (SQLAlchemyError, ImportError, OSError) as error:
+            raise _unusable(error, url.partition("://")[0]) from error
+        made = cls(engine, shown=address.render_as_string(hide_password=True))
+        with suppress(UpstreamError), made._begin():
+            pass
+        return made
 
     def close(self) -> None:
         """Let go of the connections."""
         self._engine.dispose()
+
+    @contextmanager
+    def _begin(self) -> Iterator[Connection]:
+        """One transaction, in a database that has its tables."""
+        try:
+            with self._mutex:
+                if not self._is_ready:
+                    _make_tables(self._engine)
+                    self._is_ready = True
+            with self._engine.begin() as connection:
+                yield connection
+        except IntegrityError:
+            raise
+        except SQLAlchemyError as error:
+            raise _unusable(error, self._shown) from error
 
     def add_token(
         self, name: str, *, namespace: str | None, at: float, lifetime_s: float | None = None
@@ -130,26 +167,24 @@ class Accounts:
         expires_at = None if lifetime_s is None else at + lifetime_s
         row = {"id": id, "name": name, "namespace": namespace, "created_at": at, "expires_at": expires_at}
         try:
-            with self._engine.begin() as connection:
-                connection.execute(insert(_TOKENS).values(**row, digest=digest_of(text)))
+            with self._begin() as connection:
+                connection.execute(_TOKENS.insert().values(**row, digest=digest_of(text)))
         except IntegrityError as error:
             raise OperatorError(f"there is a token '{name}' already", remedy="choose another name") from error
-        except SQLAlchemyError as error:
-            raise _unusable(error) from error
         return PublisherToken(
             id=id, name=name, namespace=namespace, created_at=at, expires_at=expires_at
         ), text
 
     def tokens(self) -> tuple[PublisherToken, ...]:
         """All, the oldest first."""
-        with self._engine.connect() as connection:
+        with self._begin() as connection:
             rows = connection.execute(select(_TOKENS).order_by(_TOKENS.c.created_at)).mappings()
             return tuple(_token(row) for row in rows)
 
     def revoke_token(self, name_or_id: str) -> PublisherToken:
         """Take one away: the next call with it is refused. Raises OperatorError where there is none."""
         meant = or_(_TOKENS.c.id == name_or_id, _TOKENS.c.name == name_or_id)
-        with self._engine.begin() as connection:
+        with self._begin() as connection:
             row = connection.execute(select(_TOKENS).where(meant)).mappings().first()
             if row is None:
                 raise OperatorError(
@@ -163,7 +198,7 @@ class Accounts:
         id = id_in(text)
         if id is None:
             return None
-        with self._engine.connect() as connection:
+        with self._begin() as connection:
             row = connection.execute(select(_TOKENS).where(_TOKENS.c.id == id)).mappings().first()
         if row is None or not is_text_of(row["digest"], text):
             return None
@@ -171,7 +206,7 @@ class Accounts:
         if token.expires_at is not None and at >= token.expires_at:
             return None
         if token.last_used_at is None or at - token.last_used_at >= _USE_NOTED_EVERY_S:
-            with self._engine.begin() as connection:
+            with self._begin() as connection:
                 connection.execute(update(_TOKENS).where(_TOKENS.c.id == id).values(last_used_at=at))
         return token
 
@@ -180,13 +215,13 @@ class Accounts:
         from datetime import date
 
         on = date.fromisoformat(day)
-        with self._engine.begin() as connection:
+        insert = postgresql_insert if self._engine.dialect.name == "postgresql" else sqlite_insert
+        with self._begin() as connection:
             for one in fetched:
-                key = {"name": one.name, "version": one.version, "day": on, "purpose": one.purpose}
-                same = [getattr(_COUNTS.c, column) == value for column, value in key.items()]
-                more = update(_COUNTS).where(*same).values(count=_COUNTS.c.count + one.count)
-                if not connection.execute(more).rowcount:
-                    connection.execute(insert(_COUNTS).values(**key, count=one.count))
+                row = {"name": one.name, "version": one.version, "day": on, "purpose": one.purpose}
+                new = insert(_COUNTS).values(**row, count=one.count)
+                more = {"count": _COUNTS.c.count + one.count}
+                connection.execute(new.on_conflict_do_update(index_elements=list(row), set_=more))
 
     def fetched(self, name: str | None = None) -> tuple[Fetched, ...]:
         """The counts over all days, of one package or of all."""
@@ -194,7 +229,7 @@ class Accounts:
         query = select(*columns, func.sum(_COUNTS.c.count).label("count")).group_by(*columns)
         if name is not None:
             query = query.where(_COUNTS.c.name == name)
-        with self._engine.connect() as connection:
+        with self._begin() as connection:
             rows = connection.execute(query).mappings()
             return tuple(
                 Fetched(
@@ -215,8 +250,37 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     cursor.close()
 
 
-def _unusable(error: Exception) -> OperatorError:
-    reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
+def _engine(address: URL) -> Engine:
+    if address.get_backend_name() == "sqlite":
+        engine = create_engine(address)
+        event.listen(engine, "connect", _prepare_sqlite)
+        return engine
+    engine = create_engine(
+        address.set(drivername="postgresql+psycopg"),
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": _CONNECT_S},
+    )
+    return engine.execution_options(schema_translate_map={None: SCHEMA})
+
+
+def _make_tables(engine: Engine) -> None:
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+            connection.execute(CreateSchema(SCHEMA, if_not_exists=True))
+        _METADATA.create_all(connection)
+
+
+def _unusable(error: Exception, shown: str) -> WindlassError:
+    """UpstreamError where waiting may help."""
+    origin = getattr(error, "orig", None)
+    reason = str(origin or error).partition("\n")[0]
+    state = str(getattr(origin, "sqlstate", None) or "")
+    # What a server says to a new connection comes without a state.
+    is_no = not state and "FATAL:" in str(origin) and not any(words in str(origin) for words in _PASSING)
+    is_owners = is_no or state.startswith(_MENDED_BY_OWNER)
+    if isinstance(error, OperationalError) and not is_owners and not shown.startswith("sqlite"):
+        return UpstreamError(f"the registry's database {shown} does not answer: {reason}", retry_after_s=5)
     return OperatorError(
         f"the registry's database cannot be used: {reason}", remedy="see its address and rights"
     )

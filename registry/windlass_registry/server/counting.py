@@ -1,4 +1,4 @@
-"""Downloads, counted in memory and written down now and then: a fetch waits for no database."""
+"""Downloads, counted in memory and written down now and then: no fetch fails of a database."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from threading import Lock
 from typing import Final
 
+from windlass_registry.errors import WindlassError
 from windlass_registry.releases import ReleaseFacts
 from windlass_registry.server.accounts import Accounts, Fetched
 
@@ -37,7 +38,10 @@ class Counting:
     def of(self, name: str) -> tuple[Fetched, ...]:
         """The counts of a package, this very moment's included."""
         self.write()
-        return self._accounts.fetched(name)
+        try:
+            return self._accounts.fetched(name)
+        except WindlassError:
+            return ()
 
     def total(self, name: str, purpose: str | None = None) -> int:
         """How often a package was fetched, for a page: as it was written down last."""
@@ -45,25 +49,38 @@ class Counting:
             is_old = self._clock() - self._read_at >= WRITTEN_EVERY_S
         if is_old:
             self.write()
-            totals: Counter[tuple[str, str | None]] = Counter()
-            for one in self._accounts.fetched():
-                totals[one.name, one.purpose] += one.count
-                totals[one.name, None] += one.count
-            with self._mutex:
-                self._totals, self._read_at = totals, self._clock()
+            self._read_totals()
         return self._totals[name, purpose]
 
+    def _read_totals(self) -> None:
+        """As they are now; as they were, where the database does not answer."""
+        totals: Counter[tuple[str, str | None]] = Counter()
+        try:
+            fetched = self._accounts.fetched()
+        except WindlassError:
+            with self._mutex:
+                self._read_at = self._clock()
+            return
+        for one in fetched:
+            totals[one.name, one.purpose] += one.count
+            totals[one.name, None] += one.count
+        with self._mutex:
+            self._totals, self._read_at = totals, self._clock()
+
     def write(self) -> None:
-        """Write down what is waiting."""
+        """Write down what is waiting; it goes on waiting where the database does not answer."""
         with self._mutex:
             waiting, self._waiting = self._waiting, Counter()
             self._written_at = self._clock()
-        if waiting:
-            day = datetime.fromtimestamp(self._clock(), UTC).date().isoformat()
-            self._accounts.count(
-                (
-                    Fetched(name=name, version=version, purpose=purpose, count=count)
-                    for (name, version, purpose), count in waiting.items()
-                ),
-                day=day,
-            )
+        if not waiting:
+            return
+        day = datetime.fromtimestamp(self._clock(), UTC).date().isoformat()
+        fetched = (
+            Fetched(name=name, version=version, purpose=purpose, count=count)
+            for (name, version, purpose), count in waiting.items()
+        )
+        try:
+            self._accounts.count(fetched, day=day)
+        except WindlassError:
+            with self._mutex:
+                self._waiting.update(waiting)

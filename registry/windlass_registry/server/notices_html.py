@@ -57,7 +57,7 @@ def _notice(notice: Advisory, way_out: ShownRelease | None, shown: ShownPackage,
         title=notice.title,
         text=notice.text,
         day=f"{notice.at:%d %B %Y}",
-        versions=notice.versions,
+        versions="all releases" if notice.versions == "all" else notice.versions,
         instead=instead,
     )
 

@@ -68,6 +68,7 @@ def _configure_serve(parser: ArgumentParser) -> None:
     parser.add_argument("folder", nargs="?", metavar="DIR", help="the registry's (the only one known)")
     parser.add_argument("--listen", default="127.0.0.1:8480", metavar="HOST:PORT", help="where (%(default)s)")
     parser.add_argument("--url", metavar="URL", help="how others reach it, for lines that people copy")
+    _add_database(parser)
 
 
 def _configure_mirror(parser: ArgumentParser) -> None:
@@ -104,6 +105,7 @@ def _configure_token(parser: ArgumentParser) -> None:
         "--namespace", metavar="NAME", help="only for this one (all, and the registry itself)"
     )
     parser.add_argument("--expires", type=lifetime, metavar="TIME", help="for so long, as 90d (for ever)")
+    _add_database(parser)
 
 
 def _configure_init(parser: ArgumentParser) -> None:
@@ -144,6 +146,14 @@ def _configure_add(parser: ArgumentParser) -> None:
         metavar="NAME",
         dest="namespaces",
         help="look this namespace up there and nowhere else; may be given again",
+    )
+
+
+def _add_database(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--database",
+        metavar="URL",
+        help="where tokens and counts are: postgresql://… (WINDLASS_REGISTRY_DATABASE, or a file in DIR)",
     )
 
 

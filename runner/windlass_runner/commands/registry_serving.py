@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Final
 
 from windlass_registry.errors import OperatorError
 from windlass_registry.server.accounts import Accounts
@@ -17,9 +18,11 @@ from windlass_runner.commands.paint import tame
 from windlass_runner.commands.registries import chosen_registry
 from windlass_runner.commands.registry_list import absolute_address
 from windlass_runner.daemon.journal import Journal
-from windlass_runner.daemon.registry_part import DATABASE, embedded_registry
+from windlass_runner.daemon.registry_part import embedded_registry, own_database
 from windlass_runner.daemon.server import address_of, listen, serving_http, stop_on_signals
 from windlass_runner.daemon.settings import ServerSettings
+
+VARIABLE: Final = "WINDLASS_REGISTRY_DATABASE"
 
 
 def serve(arguments: Namespace, invocation: Invocation) -> int:
@@ -32,7 +35,13 @@ def serve(arguments: Namespace, invocation: Invocation) -> int:
     stopping = threading.Event()
     with (
         listen(settings) as listener,
-        embedded_registry(folder, url=arguments.url, journal=Journal("registry"), prefix="") as parts,
+        embedded_registry(
+            folder,
+            url=arguments.url,
+            journal=Journal("registry"),
+            prefix="",
+            database=_database(folder, arguments, invocation),
+        ) as parts,
         stop_on_signals(stopping),
         serving_http(parts[0].app, listener),
     ):
@@ -47,7 +56,8 @@ def token(arguments: Namespace, invocation: Invocation) -> int:
     """Make, list and revoke the tokens of a registry's server."""
     if arguments.name is None and arguments.verb != "list":
         raise OperatorError("which token?", remedy=f"windlass registry token {arguments.verb} NAME")
-    with _accounts(_folder(arguments, invocation)) as accounts:
+    folder = _folder(arguments, invocation)
+    with _accounts(_database(folder, arguments, invocation)) as accounts:
         match arguments.verb:
             case "create":
                 _create(accounts, arguments, invocation)
@@ -87,12 +97,29 @@ def _list(accounts: Accounts, arguments: Namespace, invocation: Invocation) -> N
 
 
 @contextmanager
-def _accounts(folder: Path) -> Iterator[Accounts]:
-    accounts = Accounts.open(f"sqlite:///{folder / DATABASE}")
+def _accounts(database: str) -> Iterator[Accounts]:
+    accounts = Accounts.open(database)
     try:
         yield accounts
     finally:
         accounts.close()
+
+
+def _database(folder: Path, arguments: Namespace, invocation: Invocation) -> str:
+    """Where the registry's tokens and counts are: as named, as the daemon's settings here say of its own
+    registry, else beside its keys."""
+    named = arguments.database or invocation.environment.get(VARIABLE)
+    if named is None:
+        from windlass_runner.daemon.settings import find_settings, load_settings
+        from windlass_runner.run.storage import Storage
+
+        path = find_settings(invocation.folder)
+        storage = None if path is None else load_settings(path, invocation.environment).storage
+        if storage is not None and Storage(storage.path).registry.resolve() == folder.resolve():
+            named = storage.database
+    if named is not None and not named.startswith(("postgresql://", "postgresql+psycopg://", "sqlite:///")):
+        raise OperatorError("the registry's database must be a postgresql:// address", remedy="mend it")
+    return named or own_database(folder)
 
 
 def _folder(arguments: Namespace, invocation: Invocation) -> Path:

@@ -17,11 +17,17 @@ PREFIX: Final = "/registry"
 DATABASE: Final = "private/server.db"
 
 
+def own_database(folder: Path) -> str:
+    """Where a registry keeps tokens and counts by default: beside its keys."""
+    return f"sqlite:///{folder / DATABASE}"
+
+
 @contextlib.contextmanager
 def embedded_registry(
-    folder: Path, *, url: str | None, journal: Journal, prefix: str = PREFIX
+    folder: Path, *, url: str | None, journal: Journal, prefix: str = PREFIX, database: str | None = None
 ) -> Iterator[list[Mount]]:
     """What serves the registry of that folder; nothing where there is none (it takes 20 MB to read one).
+    `database`: a postgresql:// address, for tokens and counts.
 
     Raises:
         OperatorError: its database cannot be used.
@@ -38,7 +44,7 @@ def embedded_registry(
 
     builtin = load_builtin()
     registry = RegistryFolder(folder, clock=lambda: datetime.now(UTC), builtin=builtin.names())
-    accounts = Accounts.open(f"sqlite:///{folder / DATABASE}")
+    accounts = Accounts.open(database or own_database(folder))
     keeping = Keeping(registry, told=lambda text: journal.warning("registry.not-refreshed", error=text))
     keeping.start()
     try:

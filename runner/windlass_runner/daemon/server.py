@@ -58,9 +58,10 @@ def serve(
     check_supported(settings)
     opening = Opening(lambda: wire(settings, environ), version=version("windlass"))
     folder, url = Storage(settings.storage.path).registry, settings.server.url
+    database = settings.storage.database
     with (
         listen(settings.server) as listener,
-        embedded_registry(folder, url=url, journal=Journal("registry")) as registry,
+        embedded_registry(folder, url=url, journal=Journal("registry"), database=database) as registry,
     ):
         address = address_of(listener)
         try:

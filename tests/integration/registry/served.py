@@ -89,9 +89,11 @@ class Served:
 
 
 @contextlib.contextmanager
-def serving(world: World, *, limits: ServerLimits | None = None) -> Iterator[Served]:
+def serving(
+    world: World, *, limits: ServerLimits | None = None, database: str | None = None
+) -> Iterator[Served]:
     """The server of a world's registry, on a free port."""
-    accounts = Accounts.open(f"sqlite:///{world.folder / 'registry' / 'private' / 'server.db'}")
+    accounts = Accounts.open(database or f"sqlite:///{world.folder / 'registry' / 'private' / 'server.db'}")
     server = RegistryServer(
         folder=world.registry,
         accounts=accounts,
