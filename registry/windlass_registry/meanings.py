@@ -9,7 +9,7 @@ from typing import Final
 
 from windlass_registry.catalog import Catalog
 from windlass_registry.choosing import Choice, HeldBack, Rules, choose, listed
-from windlass_registry.errors import UpstreamError
+from windlass_registry.errors import OperatorError, UpstreamError
 from windlass_registry.index import Release
 from windlass_registry.lock import LockFile, Pin, ResolvedAction
 from windlass_registry.refs import COPY_IT, GitRef, LocalRef, RefError, RegistryRef, parse_uses
@@ -141,9 +141,9 @@ class Meanings:
 
     def _news(self, ref: RegistryRef) -> Sequence[Release]:
         """What is known of a name: asked for where the rules judge by what became of it since, and the
-        registry answers."""
+        registry can be read. Where it cannot, what is locked holds as it stands: by its digest."""
         if self._rules.asks_for_news or self._rules.policy.refuse_advisories is not None:
-            with suppress(UpstreamError, RefError):
+            with suppress(UpstreamError, OperatorError, RefError):
                 return self._catalog.releases(ref)
         return self._catalog.known(ref)
 
