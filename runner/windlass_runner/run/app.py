@@ -10,13 +10,14 @@ from __future__ import annotations
 import http.client
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from windlass_registry.errors import OperatorError, WindlassError
 from windlass_registry.manifest_model import ServedApp
-from windlass_runner.engines.base import Engine, EngineUnavailable, Lane
+from windlass_runner.engines.base import EngineUnavailable
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.records import FINAL, RunRecord
 from windlass_runner.run.assembly import Task
@@ -122,43 +123,38 @@ def claim_app(task: Task) -> App | None:
     return App(served=served, listen=listen, port=int(port), base=base)
 
 
-class AppWatch:
-    """Waits on a thread of its own until an app answers, and tells that once. `close` ends the waiting."""
+@contextmanager
+def watched(app: App | None, task: Task, *, on_ready: Callable[[AppAddress], None]) -> Iterator[None]:
+    """As long as this is open, somebody waits for the app to answer, and then tells that once, from another
+    thread. None: there is nothing to wait for."""
+    if app is None:
+        yield
+        return
+    closing = threading.Event()
+    thread = threading.Thread(target=_watch, args=(app, task, on_ready, closing), name="app", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        closing.set()
+        thread.join()
 
-    def __init__(
-        self, app: App, engine: Engine, run_id: str, lane: Lane, *, on_ready: Callable[[AppAddress], None]
-    ) -> None:
-        self._app = app
-        self._engine = engine
-        self._run_id = run_id
-        self._lane = lane
-        self._on_ready = on_ready
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="app", daemon=True)
 
-    def start(self) -> None:
-        """Begin to wait."""
-        self._thread.start()
-
-    def close(self) -> None:
-        """Nobody waits any more; when this returns, nothing more is told."""
-        self._closing.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        wait_s = _FIRST_WAIT_S
-        while not self._closing.wait(wait_s):
-            wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
-            try:
-                address = self._app.at(self._engine.address_of(self._run_id, self._lane))
-                if answers(address, self._app.served.ready) and not self._closing.is_set():
-                    self._on_ready(address)
-                    return
-            except EngineUnavailable:
-                continue
-            except WindlassError as error:
-                log.warning("the app of run %s is not shown: %s", self._run_id, error)
+def _watch(app: App, task: Task, on_ready: Callable[[AppAddress], None], closing: threading.Event) -> None:
+    engine, run_id = task.around.engine, task.around.run.id
+    wait_s = _FIRST_WAIT_S
+    while not closing.wait(wait_s):
+        wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
+        try:
+            address = app.at(engine.address_of(run_id, task.lane))
+            if answers(address, app.served.ready) and not closing.is_set():
+                on_ready(address)
                 return
+        except EngineUnavailable:
+            continue
+        except WindlassError as error:
+            log.warning("the app of run %s is not shown: %s", run_id, error)
+            return
 
 
 def answers(address: AppAddress, path: str) -> bool:

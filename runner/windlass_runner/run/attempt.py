@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -19,7 +19,7 @@ from windlass_runner.engines.base import CommandNotStartable, Container, EngineU
 from windlass_runner.expressions import ExpressionError
 from windlass_runner.expressions.templates import evaluate_template, evaluate_value
 from windlass_runner.expressions.values import to_text
-from windlass_runner.run.app import App, AppAddress, AppWatch, claim_app
+from windlass_runner.run.app import App, AppAddress, claim_app, watched
 from windlass_runner.run.assembly import Task, make_contexts, make_folders, make_frame
 from windlass_runner.run.attempt_host import AttemptHost
 from windlass_runner.run.ending import (
@@ -225,7 +225,7 @@ class Attempt:
     def _carry_out(self, assembled: Assembled) -> Ending:
         if self.spec.services:
             assembled.host.start_services(self._services(assembled))
-        with self._showing_app(assembled):
+        with watched(assembled.app, self.task, on_ready=self._show_app):
             outcome = assembled.steps.run(self.spec.steps, assembled.scope)
         assembled.host.end_session()
         if self.spec.has_cache:
@@ -239,24 +239,10 @@ class Attempt:
             return Ending(state="cancelled", reason=self._with_excess(stop.because, assembled))
         return self._unsuccessful(assembled, stop)
 
-    @contextlib.contextmanager
-    def _showing_app(self, assembled: Assembled) -> Iterator[None]:
-        """While the steps run, what they serve is made known as soon as it answers."""
-        if assembled.app is None:
-            yield
-            return
-
-        def show(address: AppAddress) -> None:
-            assembled.log.system(f"the app answers; on this machine at {address.url}")
-            self._on_app(address)
-
-        around = self._around
-        watch = AppWatch(assembled.app, around.engine, around.run.id, self.task.lane, on_ready=show)
-        watch.start()
-        try:
-            yield
-        finally:
-            watch.close()
+    def _show_app(self, address: AppAddress) -> None:
+        if self._assembled is not None:
+            self._assembled.log.system(f"the app answers; on this machine at {address.url}")
+        self._on_app(address)
 
     def _keep(self, assembled: Assembled) -> None:
         """Take over what the job wants to be kept for later runs. Where that fails, they do without."""
