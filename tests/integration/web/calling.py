@@ -126,12 +126,15 @@ class Api:
         self.seen.add((method, template, answer.status))
 
 
+_BEHIND_JOBS = ("logs", "approve", "reject", "stop")
+
+
 def template_of(path: str) -> str | None:
     """The path of the document that this one is an instance of."""
     words = path.split("/")
     for template in DOCUMENT["paths"]:
         parts = template.split("/")
-        if "{job}" in parts and words[-1] in ("logs", "approve", "reject"):  # a job's key may have slashes
+        if "{job}" in parts and words[-1] in _BEHIND_JOBS:  # a job's key may have slashes
             words = [*words[:4], "/".join(words[4:-1]), words[-1]]
         if len(parts) == len(words) and all(
             part.startswith("{") or part == word for part, word in zip(parts, words, strict=True)
