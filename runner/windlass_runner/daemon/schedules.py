@@ -91,14 +91,14 @@ class Schedules:
         found = [self._set_right(schedule, now) for schedule in self._ledger.schedules.of()]
         due = {schedule.repository for schedule in found if schedule.due_at <= now}
         with self._lock:
-            resting = {url for url, trouble in self._troubles.items() if trouble.retry_at > now}
-            unread = {url for url, at in self._unread.items() if at <= now}
+            retries = {url: trouble.retry_at for url, trouble in self._troubles.items()}
+            resting = {url for url, at in retries.items() if _is_soon(at, now)}
+            unread = {url for url, at in self._unread.items() if not _is_soon(at, now)}
             wanted = (due | unread) - self._busy - resting
             for url in wanted:
                 self._unread.pop(url, None)
             self._busy |= wanted
-            moments = [trouble.retry_at for trouble in self._troubles.values() if trouble.retry_at > now]
-            moments += [at for at in self._unread.values() if at > now]
+            moments = [at for at in (*retries.values(), *self._unread.values()) if at > now]
         for url in sorted(wanted):
             self._hands.submit(self._look_safely, url)
         moments += [schedule.due_at for schedule in found if schedule.due_at > now]
@@ -227,6 +227,11 @@ def due_next(ledger: Ledger, names: Mapping[str, str]) -> list[dict[str, Any]]:
         }
         for schedule in ledger.schedules.of()[:_SHOWN]
     ]
+
+
+def _is_soon(at: float, now: float) -> bool:
+    """Whether to wait for that moment. None is ever set farther away: the clock was set back since."""
+    return now < at <= now + _LONGEST_RETRY_S
 
 
 def _following(cron: str, timezone: str, now: float) -> float:

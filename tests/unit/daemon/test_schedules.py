@@ -329,6 +329,16 @@ def test_a_repository_that_is_away_is_asked_again_and_then_runs(clockwork: Clock
     assert clockwork.reasons() == ["schedule '0 3 * * *' was due at 2026-03-03 03:00 UTC, 10 min 30 s ago"]
 
 
+def test_a_clock_that_goes_back_does_not_keep_a_repository_waiting(clockwork: Clockwork) -> None:
+    clockwork.push()
+    bare = clockwork.folder / "r.git"
+    bare.rename(clockwork.folder / "away.git")
+    clockwork.settle()
+    (clockwork.folder / "away.git").rename(bare)
+    clockwork.settle(days=-2)
+    assert clockwork.only().cron == "0 3 * * *"
+
+
 def test_each_time_zone_has_its_own_night(clockwork: Clockwork) -> None:
     clockwork.push("{cron: '30 2 * * *', timezone: Europe/Berlin}")
     clockwork.settle()
