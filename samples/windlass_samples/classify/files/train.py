@@ -28,7 +28,7 @@ def learn(weights, digits, rate):
         loss -= math.log(max(found[digit], 1e-12))
         for number, row in enumerate(weights):
             step = rate * (found[number] - (number == digit))
-            row[:-1] = [weight - step * point for weight, point in zip(row, points)]
+            row[:-1] = [weight - step * point for weight, point in zip(row, points, strict=False)]
             row[-1] -= step
     return loss / len(digits)
 

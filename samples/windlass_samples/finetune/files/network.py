@@ -49,9 +49,9 @@ class Network:
             found, units = self.probabilities(points)
             loss -= math.log(max(found[answer], 1e-12))
             found[answer] -= 1.0
-            back = [sum(map(mul, found, column)) for column in zip(*self.outputs)]
+            back = [sum(map(mul, found, column)) for column in zip(*self.outputs, strict=True)]
             _step(self.outputs, found, units, rate)
-            slopes = [error * (1 - unit * unit) for error, unit in zip(back, units)]
+            slopes = [error * (1 - unit * unit) for error, unit in zip(back, units, strict=True)]
             _step(self.hidden, slopes, points, rate)
         return loss / len(examples)
 
@@ -65,7 +65,7 @@ class Network:
 
 
 def _step(rows, errors, values, rate):
-    for row, error in zip(rows, errors):
+    for row, error in zip(rows, errors, strict=True):
         step = rate * error
-        row[:-1] = [weight - step * value for weight, value in zip(row, values)]
+        row[:-1] = [weight - step * value for weight, value in zip(row, values, strict=False)]
         row[-1] -= step

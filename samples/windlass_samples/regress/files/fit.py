@@ -52,7 +52,7 @@ with open(os.environ.get("WINDLASS_METRICS", os.devnull), "a") as metrics:
 options.out.mkdir(parents=True, exist_ok=True)
 (options.out / "model.json").write_text(json.dumps({**model, "names": names, "strength": best}, indent=1))
 
-rows = sorted(zip(names, model["weights"]), key=lambda pair: -abs(pair[1]))
+rows = sorted(zip(names, model["weights"], strict=True), key=lambda pair: -abs(pair[1]))
 with open(os.environ.get("GITHUB_STEP_SUMMARY", os.devnull), "a") as summary:
     summary.write(
         f"## Diabetes\n\nError **{error:.2f}** (guessing the mean: {guessing:.2f}), strength {best:g}.\n\n"

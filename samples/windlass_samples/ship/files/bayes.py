@@ -12,8 +12,8 @@ def fit(rows):
     return {
         name: {
             "share": len(found) / len(rows),
-            "means": [fmean(column) for column in zip(*found)],
-            "variances": [max(pvariance(column), 1e-9) for column in zip(*found)],
+            "means": [fmean(column) for column in zip(*found, strict=True)],
+            "variances": [max(pvariance(column), 1e-9) for column in zip(*found, strict=True)],
         }
         for name, found in sorted(classes.items())
     }
@@ -23,7 +23,7 @@ def predict(model, values):
     """The most likely class."""
 
     def likelihood(one):
-        parts = zip(values, one["means"], one["variances"])
+        parts = zip(values, one["means"], one["variances"], strict=True)
         return log(one["share"]) - sum((x - m) ** 2 / (2 * v) + log(v) / 2 for x, m, v in parts)
 
     return max(model, key=lambda name: likelihood(model[name]))
