@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import http.client
 import logging
+import math
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -26,6 +28,7 @@ from windlass_runner.run.storage import slug
 _FIRST_WAIT_S: Final = 0.05
 _LONGEST_WAIT_S: Final = 1.0
 _ANSWER_TIMEOUT_S: Final = 5.0
+_SILENCE_S: Final = 120.0
 _SERVER_ERROR: Final = 500
 _PLACE_FILE: Final = "app-place"
 DETAIL: Final = "app"
@@ -124,14 +127,22 @@ def claim_app(task: Task) -> App | None:
 
 
 @contextmanager
-def watched(app: App | None, task: Task, *, on_ready: Callable[[AppAddress], None]) -> Iterator[None]:
+def watched(
+    app: App | None,
+    task: Task,
+    *,
+    on_ready: Callable[[AppAddress], None],
+    on_silence: Callable[[AppAddress], None],
+) -> Iterator[None]:
     """As long as this is open, somebody waits for the app to answer, and then tells that once, from another
-    thread. None: there is nothing to wait for."""
+    thread; and once that it is silent, where that takes long. None: there is nothing to wait for."""
     if app is None:
         yield
         return
     closing = threading.Event()
-    thread = threading.Thread(target=_watch, args=(app, task, on_ready, closing), name="app", daemon=True)
+    thread = threading.Thread(
+        target=_watch, args=(app, task, on_ready, on_silence, closing), name="app", daemon=True
+    )
     thread.start()
     try:
         yield
@@ -140,9 +151,15 @@ def watched(app: App | None, task: Task, *, on_ready: Callable[[AppAddress], Non
         thread.join()
 
 
-def _watch(app: App, task: Task, on_ready: Callable[[AppAddress], None], closing: threading.Event) -> None:
+def _watch(
+    app: App,
+    task: Task,
+    on_ready: Callable[[AppAddress], None],
+    on_silence: Callable[[AppAddress], None],
+    closing: threading.Event,
+) -> None:
     engine, run_id = task.around.engine, task.around.run.id
-    wait_s = _FIRST_WAIT_S
+    wait_s, silent_at = _FIRST_WAIT_S, time.monotonic() + _SILENCE_S
     while not closing.wait(wait_s):
         wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
         try:
@@ -150,6 +167,9 @@ def _watch(app: App, task: Task, on_ready: Callable[[AppAddress], None], closing
             if answers(address, app.served.ready) and not closing.is_set():
                 on_ready(address)
                 return
+            if time.monotonic() > silent_at:
+                silent_at = math.inf
+                on_silence(address)
         except EngineUnavailable:
             continue
         except WindlassError as error:

@@ -225,7 +225,7 @@ class Attempt:
     def _carry_out(self, assembled: Assembled) -> Ending:
         if self.spec.services:
             assembled.host.start_services(self._services(assembled))
-        with watched(assembled.app, self.task, on_ready=self._show_app):
+        with watched(assembled.app, self.task, on_ready=self._show_app, on_silence=self._tell_of_silence):
             outcome = assembled.steps.run(self.spec.steps, assembled.scope)
         assembled.host.end_session()
         if self.spec.has_cache:
@@ -243,6 +243,11 @@ class Attempt:
         if self._assembled is not None:
             self._assembled.log.system(f"the app answers; on this machine at {address.url}")
         self._on_app(address)
+
+    def _tell_of_silence(self, address: AppAddress) -> None:
+        if self._assembled is not None:
+            text = f"the app does not answer yet; from this machine it is looked for at {address.url}"
+            self._assembled.log.system(text, kind="warning")
 
     def _keep(self, assembled: Assembled) -> None:
         """Take over what the job wants to be kept for later runs. Where that fails, they do without."""

@@ -53,11 +53,12 @@ async def pass_socket(scope: Scope, receive: Receive, send: Send, *, app: AppAdd
         await send({"type": "websocket.accept", "subprotocol": socket.subprotocol})
         inward = asyncio.create_task(_inward(receive, socket))
         outward = asyncio.create_task(_outward(socket, send))
-        _, pending = await asyncio.wait((inward, outward), return_when=asyncio.FIRST_COMPLETED)
-        for task in pending:
-            task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.gather(*pending)
+        try:
+            await asyncio.wait((inward, outward), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            inward.cancel()
+            outward.cancel()
+            await asyncio.gather(inward, outward, return_exceptions=True)  # one side has gone: no news
 
 
 async def _inward(receive: Receive, socket: ClientConnection) -> None:

@@ -21,6 +21,7 @@ from windlass_runner.daemon.apps import app_links
 from windlass_runner.daemon.server import address_of, listen, serving_http
 from windlass_runner.daemon.settings import ServerSettings
 from windlass_runner.ledger.records import JobRecord
+from windlass_runner.run import app
 from windlass_runner.web.apps import make_apps
 from windlass_runner.web.link_gate import Shown
 from windlass_runner.web.links import Links
@@ -198,6 +199,18 @@ def test_no_app_is_opened_for_a_pull_request_of_a_fork(front: Front) -> None:
     done = front.runner.finished(run)
     assert done.state == "failure"
     assert done.jobs["see"].reason.startswith("no app is opened for a pull request of a fork")
+
+
+@pytest.mark.parametrize("runner", ["process"], indirect=True)
+def test_an_app_that_stays_silent_is_told_of(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "_SILENCE_S", 0.0)
+    (front.runner.root / "tiny" / "main.py").write_text("import time; time.sleep(60)")
+    run = front.runner.begin(WORKFLOW)
+    text = "the app does not answer yet; from this machine it is looked for at http://127.0.0.1:"
+    front.runner.until(lambda: text in front.runner.log(run, "see"))
+    assert app_links(front.runner.ledger, front.runner.ledger.runs.get(run), front.links) == {}
+    front.runner.conductor.cancel(run, reason="enough")
+    assert front.runner.finished(run).state == "cancelled"
 
 
 def test_an_app_that_is_stopped_succeeds_with_what_it_left(front: Front) -> None:
