@@ -12,7 +12,7 @@ def shapes(path=DATA):
     """The rows of each letter, as they are drawn in the file."""
     blocks = [[line.split() for line in block.splitlines()] for block in Path(path).read_text().split("\n\n")]
     return dict(
-        zip(NAMES, [list(rows) for block in blocks for rows in zip(*block, strict=True)], strict=False)
+        zip(NAMES, [list(rows) for block in blocks for rows in zip(*block, strict=True)], strict=True)
     )
 
 

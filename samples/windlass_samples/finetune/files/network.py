@@ -51,7 +51,7 @@ class Network:
             found[answer] -= 1.0
             back = [sum(map(mul, found, column)) for column in zip(*self.outputs, strict=True)]
             _step(self.outputs, found, units, rate)
-            slopes = [error * (1 - unit * unit) for error, unit in zip(back, units, strict=True)]
+            slopes = [error * (1 - unit * unit) for error, unit in zip(back, units, strict=False)]
             _step(self.hidden, slopes, points, rate)
         return loss / len(examples)
 
