@@ -43,6 +43,9 @@ class _FromDisk:
         facts = self._book.facts(name)
         return Releases(facts, self._release) if facts else ()
 
+    def news(self, name: str) -> Sequence[Release]:
+        return self.releases(name)
+
     def known(self, name: str) -> Sequence[Release]:
         return self.releases(name)
 

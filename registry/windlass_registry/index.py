@@ -85,6 +85,10 @@ class Source(Protocol):
         """
         ...
 
+    def news(self, name: str) -> Sequence[Release]:
+        """As `known`, but asked for where that is old, and the source answers. Never fails."""
+        ...
+
     def known(self, name: str) -> Sequence[Release]:
         """As `releases`, of what this machine has learned before: never uses the network, may be old."""
         ...
@@ -122,6 +126,10 @@ class Index:
                 found = sorted(self._shelves[name](), key=lambda release: release.version, reverse=True)
                 self._read[name] = tuple(found)
             return self._read[name]
+
+    def news(self, name: str) -> tuple[Release, ...]:
+        """The same: nothing is newer."""
+        return self.releases(name)
 
     def known(self, name: str) -> tuple[Release, ...]:
         """The same: all of it is here."""

@@ -140,12 +140,12 @@ class Meanings:
         return self._released(uses, release)
 
     def _news(self, ref: RegistryRef) -> Sequence[Release]:
-        """What is known of a name: asked for where the rules judge by what became of it since, and the
-        registry can be read. Where it cannot, what is locked holds as it stands: by its digest."""
+        """What became of a name's releases: asked for just now where the rules judge by that and somebody
+        answers, else perhaps an hour old. Where nobody can be asked, what is locked holds: by its digest."""
         if self._rules.asks_for_news or self._rules.policy.refuse_advisories is not None:
             with suppress(UpstreamError, OperatorError, RefError):
                 return self._catalog.releases(ref)
-        return self._catalog.known(ref)
+        return self._catalog.news(ref)
 
     def _judge(self, uses: str, release: Release | None) -> None:
         """Refuse a pinned release that the owner of the machine does not allow."""

@@ -7,10 +7,11 @@ that does not answer keeps no daemon from starting.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 
-from windlass_registry.errors import OperatorError
+from windlass_registry.errors import OperatorError, WindlassError
 from windlass_registry.hosting.files import write_whole
 from windlass_registry.index import Release
 from windlass_registry.layout import metadata_path
@@ -39,6 +40,13 @@ class PinningSource:
         """See `index.Source`."""
         source = self._opened()
         return source.releases(name) if source is not None else ()
+
+    def news(self, name: str) -> Sequence[Release]:
+        """See `index.Source`."""
+        with suppress(WindlassError):
+            source = self._opened()
+            return source.news(name) if source is not None else ()
+        return ()
 
     def known(self, name: str) -> Sequence[Release]:
         """See `index.Source`."""

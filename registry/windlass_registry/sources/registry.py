@@ -6,6 +6,7 @@ Reading the roles (and importing what checks them) waits until a name of the reg
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from windlass_registry.errors import AuthorError, OperatorError, Problem
+from windlass_registry.errors import AuthorError, OperatorError, Problem, WindlassError
 from windlass_registry.facts_book import FactsBook, Releases
 from windlass_registry.index import Release
 from windlass_registry.layout import INDEX, archive_path
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 Purpose = Literal["run", "subscribe"]
 FRESH_FOR: Final = timedelta(seconds=10)
 """For so long a daemon does not ask again what is newest."""
+NEWS_AFTER: Final = timedelta(hours=1)
+"""So old may be what a machine knows of what it has pinned: yanks and security notices come later at most."""
 _INDEX_BYTES: Final = 64_000_000
 
 
@@ -71,6 +74,7 @@ class RegistrySource:
         self._client: RegistryClient | None = None
         self._asked_at: datetime | None = None
         self._books: dict[str, tuple[str, FactsBook]] = {}
+        self._news_at: dict[str, float] = {}
 
     def names(self) -> tuple[str, ...]:
         """All names, as the registry's index for searching has them: for suggestions only."""
@@ -90,6 +94,15 @@ class RegistrySource:
         """See `index.Source`. A release is made when it is looked at."""
         facts = self.facts(name)
         return Releases(facts, self._release) if facts else ()
+
+    def news(self, name: str) -> Sequence[Release]:
+        """See `index.Source`: asked for once an hour, by whichever process of the user comes first."""
+        namespace = name.partition("/")[0]
+        if not self._is_offline and self._is_news_due(namespace):
+            self._note_asked(namespace)  # first: else every run would wait for what does not answer
+            with suppress(WindlassError):
+                return self.releases(name)
+        return self.known(name)
 
     def known(self, name: str) -> Sequence[Release]:
         """See `index.Source`: what was believed last, in this process or another."""
@@ -237,7 +250,21 @@ class RegistrySource:
             until = client.believed_until(namespace)
             book = FactsBook.save(path, read.readable_releases(), key=state, until=until)
         self._books[namespace] = (state, book)
+        self._note_asked(namespace)
         return book
+
+    def _is_news_due(self, namespace: str) -> bool:
+        asked_at = self._news_at.get(namespace, float("-inf"))
+        with suppress(OSError):
+            asked_at = max(asked_at, self._book_path(namespace).stat().st_mtime)
+        return not 0 <= self._clock().timestamp() - asked_at < NEWS_AFTER.total_seconds()
+
+    def _note_asked(self, namespace: str) -> None:
+        """The age of a book is when its registry was asked last, with an answer or without."""
+        now = self._clock().timestamp()
+        self._news_at[namespace] = now
+        with suppress(OSError):
+            os.utime(self._book_path(namespace), (now, now))
 
     def _book_path(self, namespace: str) -> Path:
         """One for each root: what somebody else's registry said is never read."""

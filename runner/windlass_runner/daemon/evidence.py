@@ -52,6 +52,7 @@ def read_evidence(
         ref=run.ref or "",
         reason=plan.reason,
         actions=plan.actions,
+        notes=plan.notes,
     )
 
 

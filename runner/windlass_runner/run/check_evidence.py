@@ -47,6 +47,8 @@ class Evidence:
     reason: str = ""
     """Why it runs: which trigger matched, in words."""
     actions: Sequence[ActionPin] = ()
+    notes: Sequence[str] = ()
+    """What its author should know though it runs: security notices, yanked releases, no lock."""
 
     def of(self, job_key: str) -> JobEvidence:
         """That job's; empty where there is none."""

@@ -68,6 +68,7 @@ def run_summary(run: RunReport, evidence: Evidence, *, at: float) -> str:
         _failure(first_failed(run.jobs), evidence, at=at, named=True),
         _problems(run.remarks),
         _jobs(run.jobs, at=at),
+        _notes(evidence.notes),
         _remarks(run.jobs),
         expectations_section(run.jobs),
         metrics_section(run.jobs, evidence),
@@ -146,6 +147,14 @@ def _problems(remarks: Sequence[RemarkReport]) -> str:
     return "### What is wrong with the workflow file\n\n" + and_more(
         table(("", "Place", "Problem"), rows), len(remarks) - len(rows)
     )
+
+
+def _notes(notes: Sequence[str]) -> str:
+    """What does not keep it from running: security notices of what it uses, and the like."""
+    if not notes:
+        return ""
+    shown = [f"- {_LEVEL_MARKS['warning']} {escape(note, 400)}" for note in notes[:_REMARKS_SHOWN]]
+    return "### To know\n\n" + and_more("\n".join(shown), len(notes) - len(shown))
 
 
 def _place(remark: RemarkReport) -> str:

@@ -36,6 +36,9 @@ class Unreachable:
     def releases(self, _name: str) -> Sequence[Release]:
         raise UpstreamError("there is no network")
 
+    def news(self, name: str) -> Sequence[Release]:
+        return self._learned.known(name)
+
     def known(self, name: str) -> Sequence[Release]:
         return self._learned.known(name)
 

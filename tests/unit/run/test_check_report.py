@@ -252,6 +252,16 @@ def test_remarks_without_a_place_stand_in_the_summary_the_others_on_their_lines(
     assert (annotation.level, annotation.title) == ("notice", "T")
 
 
+def test_security_notices_and_the_like_stand_below_the_jobs() -> None:
+    notes = ("acme/train 1.0.0: security notice WN-00000000 (high, <1.1.0): <b>Logs</b> the token", "no lock")
+    summary = check(run(job("a")), Evidence(notes=notes)).summary
+    jobs, _, told = summary.partition("### To know\n\n")
+    assert "| a |" in jobs
+    assert told.startswith("- ⚠️ acme/train 1.0.0: security notice WN-00000000")
+    assert "<b>" not in told
+    assert "To know" not in check(run(job("a"))).summary
+
+
 def test_a_remark_of_the_job_is_not_repeated_from_its_traceback() -> None:
     remark = RemarkReport(level="error", message="told already", file="train.py", line=4)
     report = run(job("train", "failure", remarks=(remark,)), state="failure")
