@@ -13,17 +13,21 @@ _KINDS: Final = (("", "All"), ("action", "Actions"), ("sample", "Samples"))
 
 def gallery_page(shown: ShownGallery, *, base: str) -> str:
     """The whole document."""
-    body = fill(
-        '<nav class="kinds" aria-label="Kind">{kinds}</nav><div id="found" aria-live="polite">{cards}</div>',
-        kinds=join(_kind(word, title, shown, base=base) for word, title in _KINDS),
-        cards=cards(shown, base=base),
-    )
+    body = fill('<div id="found" aria-live="polite">{found}</div>', found=found(shown, base=base))
     title = f"{shown.text} – Windlass registry" if shown.text else "Windlass registry"
     return page(title, body, base=base, text=shown.text, has_focus=True)
 
 
-def cards(shown: ShownGallery, *, base: str) -> Html:
-    """The list alone: what changes while somebody types."""
+def found(shown: ShownGallery, *, base: str) -> Html:
+    """What changes while somebody types: how many there are of each kind, and the list."""
+    return fill(
+        '<nav class="kinds" aria-label="Kind">{kinds}</nav>{cards}',
+        kinds=join(_kind(word, title, shown, base=base) for word, title in _KINDS),
+        cards=_cards(shown, base=base),
+    )
+
+
+def _cards(shown: ShownGallery, *, base: str) -> Html:
     if not shown.cards:
         what = f"for “{shown.text}”" if shown.text else "yet"
         hint = (

@@ -33,8 +33,9 @@ def graph_svg(jobs: tuple[OutlinedJob, ...]) -> Html:
         f"{job.name} after {' and '.join(job.needs)}" if job.needs else job.name for job in jobs
     )
     return fill(
-        '<svg class="graph" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img"'
+        '<svg class="graph{wide}" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img"'
         ' aria-label="{words}">{lines}{boxes}</svg>',
+        wide=" wide" if len(columns) > 2 else "",
         width=width,
         height=height,
         words=f"Jobs: {words}",

@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 from windlass_registry.searching import search
 from windlass_registry.server.diff_html import diff_page
 from windlass_registry.server.feeds import atom, badge_svg
-from windlass_registry.server.gallery_html import cards, gallery_page
+from windlass_registry.server.gallery_html import found, gallery_page
 from windlass_registry.server.layout_html import page
 from windlass_registry.server.markup import fill
 from windlass_registry.server.package_html import package_page
@@ -77,7 +77,7 @@ class _Pages:
         shown = self._found(text, kind if kind in ("action", "sample") else "")
         base = _base(request)
         if "part" in asked:
-            return HTMLResponse(cards(shown, base=base), headers=HEADERS)
+            return HTMLResponse(found(shown, base=base), headers=HEADERS)
         return HTMLResponse(gallery_page(shown, base=base), headers=HEADERS)
 
     def namespace(self, request: Request) -> Response:
