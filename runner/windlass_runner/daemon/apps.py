@@ -12,14 +12,18 @@ from windlass_runner.web.links import Links, app_url
 
 
 def with_apps(report: RunReport, ledger: Ledger, run: RunRecord, links: Links) -> RunReport:
-    """The report with a link to each app that can be opened now."""
+    """The report with each app that can be opened now: its link, or how to ask for it."""
     apps = app_links(ledger, run, links)
     if not apps:
         return report
+
+    def shown(key: str) -> OutputReport:
+        if links.tells_apps:
+            return OutputReport(name="app", type="app", url=apps[key])
+        return OutputReport(name="app", type="app", value=f"'windlass show {run.id}' tells its address")
+
     jobs = tuple(
-        replace(job, outputs=(*job.outputs, OutputReport(name="app", type="app", url=apps[job.key])))
-        if job.key in apps
-        else job
+        replace(job, outputs=(*job.outputs, shown(job.key))) if job.key in apps else job
         for job in report.jobs
     )
     return replace(report, jobs=jobs)

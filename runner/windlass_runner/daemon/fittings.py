@@ -88,4 +88,9 @@ def make_links(settings: Settings, storage: Storage) -> Links | None:
     if settings.server.url is None:
         return None
     key = keep_key(storage.link_key)
-    return Links(address=settings.server.url, key=key, apps_address=settings.server.apps_url)
+    return Links(
+        address=settings.server.url,
+        key=key,
+        apps_address=settings.server.apps_url,
+        tells_apps=settings.server.link_apps,
+    )

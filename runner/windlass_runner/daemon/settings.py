@@ -42,6 +42,8 @@ class ServerSettings:
     port: int = 8470
     url: str | None = None
     apps_url: str | None = None
+    link_apps: bool = False
+    """Whether checks, notes and pages of runs carry the links of apps, which open them to whoever reads."""
     """The same daemon under a host name that is for apps alone."""
 
 
@@ -176,8 +178,9 @@ def _server(section: Section) -> ServerSettings:
     apps_url = _web_address(section, "apps_url", "https://apps.example.org")
     if apps_url is not None and (url is None or urlsplit(url).netloc == urlsplit(apps_url).netloc):
         section.error("apps_url", "'apps_url' needs a host name that is not that of 'url'", "leave it out")
+    link_apps = section.flag("link_apps") or False
     section.finish()
-    return ServerSettings(host=host, port=port, url=url, apps_url=apps_url)
+    return ServerSettings(host=host, port=port, url=url, apps_url=apps_url, link_apps=link_apps)
 
 
 def _web_address(section: Section, key: str, example: str) -> str | None:

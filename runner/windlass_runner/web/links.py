@@ -38,6 +38,9 @@ class Links:
     address: str
     key: bytes = field(repr=False)
     apps_address: str | None = None
+    tells_apps: bool = False
+    """Whether what everybody reads who reads the repository leads to apps: their links open them, and some
+    run any code."""
 
     @property
     def apps(self) -> str:

@@ -63,23 +63,41 @@ def windlass(serving: Serving, *words: str) -> Any:
     return json.loads(done.stdout)
 
 
-def app_of(repository: Repository, sha: str) -> str | None:
+def app_of(repository: Repository, sha: str) -> dict[str, Any] | None:
     note = repository.note(sha)
     outputs = note["workflows"][0]["jobs"][0].get("outputs", []) if note is not None else []
-    return next((output["url"] for output in outputs if output["type"] == "app"), None)
+    return next((output for output in outputs if output["type"] == "app"), None)
 
 
-def test_an_app_is_linked_from_its_commit_outlives_the_daemon_and_can_be_stopped(
-    serving: Serving, repository: Repository
-) -> None:
+def pushed_app(serving: Serving, repository: Repository) -> tuple[str, dict[str, Any]]:
+    """The commit, and what its note says of the app."""
     serving.start()
     sha = repository.commit(FILES)
     repository.push()
-    wait_until(lambda: app_of(repository, sha), what="the app's link in the note")
-    link = app_of(repository, sha)
-    assert link is not None
+    wait_until(lambda: app_of(repository, sha), what="the app in the note")
+    found = app_of(repository, sha)
+    assert found is not None
+    return sha, found
+
+
+def test_an_apps_link_stands_on_the_commit_only_where_the_owner_wants_that(
+    serving: Serving, repository: Repository
+) -> None:
+    settings = serving.folder / "windlass.toml"
+    settings.write_text(settings.read_text().replace("[storage]", "link_apps = true\n[storage]"))
+    _, found = pushed_app(serving, repository)
+    assert windlass(serving, "show", "latest")["apps"] == {"see": found["url"]}
+    windlass(serving, "stop", "latest")
+
+
+def test_an_app_is_told_of_on_its_commit_outlives_the_daemon_and_can_be_stopped(
+    serving: Serving, repository: Repository
+) -> None:
+    sha, found = pushed_app(serving, repository)
+    assert "windlass show" in found["value"]
+    assert "/apps/" not in json.dumps(repository.note(sha))
+    link = windlass(serving, "show", "latest")["apps"]["see"]
     assert link.startswith("http://ci.example.org/apps/")
-    assert windlass(serving, "show", "latest")["apps"] == {"see": link}
     parts = urlsplit(link)
     status, cookie, _ = get(serving, f"{parts.path}?{parts.query}")
     assert status == 303
