@@ -28,6 +28,8 @@ class SampleRelease:
     summary: str = ""
     notes: str = ""
     is_yanked: bool = False
+    warnings: tuple[str, ...] = ()
+    """What its publisher warns of, in one line each: notices, and what to use in its place."""
     load: Callable[[], Sample] = field(compare=False, repr=False)
     """Brings the package here, verified. Raises as an action's `Release.load`."""
 

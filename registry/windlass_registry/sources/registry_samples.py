@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 
 from windlass_registry.archive import read_folder
@@ -40,6 +41,7 @@ class RegistrySamples:
             summary=facts.summary,
             notes=facts.notes,
             is_yanked=facts.yanked is not None,
+            warnings=tuple(_warnings(facts)),
             load=partial(self._load, facts),
         )
 
@@ -48,3 +50,11 @@ class RegistrySamples:
         if sample is None:
             raise OperatorError(f"{facts.path} holds no sample", remedy="tell its publisher")
         return sample
+
+
+def _warnings(facts: ReleaseFacts) -> Iterator[str]:
+    yield from (notice.line() for notice in facts.advisories)
+    if facts.yanked is not None:
+        yield f"yanked: {facts.yanked.reason}"
+    if facts.deprecated is not None:
+        yield f"deprecated: {facts.deprecated.successor or facts.deprecated.reason}"

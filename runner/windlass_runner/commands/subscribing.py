@@ -24,6 +24,7 @@ from windlass_runner.commands.context import repository_root
 from windlass_runner.commands.init import ignore_local_state
 from windlass_runner.commands.invocation import Invocation
 from windlass_runner.commands.locking import lock_repository
+from windlass_runner.commands.paint import tame
 from windlass_runner.commands.registries import open_catalog
 from windlass_runner.commands.sample_sources import as_recorded, look_up_sample
 from windlass_runner.commands.subscription_form import agreement_digest, ask_agreement, ask_parameters
@@ -34,6 +35,8 @@ from windlass_runner.forges.git_program import GitProgram
 def subscribe(arguments: Namespace, invocation: Invocation) -> int:
     """Write the workflow, its files, the subscription and the lock. Overwrites nothing."""
     release = look_up_sample(arguments.sample, invocation)
+    for warning in release.warnings:
+        invocation.say(f"warning: {release.name} {release.version}: {tame(warning)}")
     sample = release.load()
     name = arguments.name or sample.manifest.name
     check_name(name)

@@ -20,6 +20,7 @@ from integration.commands.test_gates import read_until
 from integration.registry.served import Served, serving
 from integration.registry.test_interrupted import killed_at
 from registry_world import begin
+from windlass_registry.advisories import make_advisory
 from windlass_registry.archive import pack
 from windlass_registry.releases import Yank
 
@@ -282,3 +283,21 @@ def test_a_yanked_release_is_not_updated_to_an_older_one(sample: Sample, served:
     assert (answer.code, json.loads(answer.out)["changes"]) == (0, [])
     listed = [json.loads(line) for line in here.windlass("samples", "--json").out.splitlines()]
     assert [one["updates"] for one in listed if one["name"] == "acme/fit"] == [[]]
+
+
+def test_what_a_samples_publisher_warns_of_is_said_before_anything_is_written(
+    sample: Sample, served: Served
+) -> None:
+    here, world = sample.here, served.world
+    facts = world.publish("acme/fit", "1.0.0", archive=pack(sample.folder), kind="sample")
+    notice = make_advisory(
+        "acme/fit", severity="high", title="it sends data away", text="", versions="<2", at=world.now
+    )
+    namespace = world.namespace()
+    changed = replace(facts, advisories=(notice,))
+    world.registry.accept(world.signed(namespace, [changed], world.signers(namespace)))
+    root = world.folder / "root.json"
+    root.write_bytes(world.root)
+    assert here.windlass("registry", "add", served.address, "--root", str(root)).code == 0
+    answer = here.windlass("subscribe", "acme/fit@v1", "-p", "bucket=data")
+    assert f"warning: acme/fit 1.0.0: {notice.line()}" in answer.err
