@@ -17,6 +17,17 @@ from windlass_runner.forges.git import Git
 from windlass_runner.run.removal import remove_files
 
 UNWATCHED_KEPT_S: Final = 14 * 86_400.0
+_MANY_PACKS: Final = 15
+_MANY_LOOSE: Final = 2
+"""Below the limits that `Git.repack` gives git."""
+
+
+def _may_need_repacking(mirror: Path) -> bool:
+    """What git looks at first in `gc --auto` (a few packs, one of 256 folders of loose objects), seen without
+    starting it: with a hundred mirrors that would be most of what an idle daemon does. Git decides."""
+    packs = list((mirror / "objects" / "pack").glob("*.pack"))
+    sample = mirror / "objects" / "17"
+    return len(packs) >= _MANY_PACKS or (sample.is_dir() and len(list(sample.iterdir())) >= _MANY_LOOSE)
 
 
 class MirrorUpkeep:
@@ -30,7 +41,8 @@ class MirrorUpkeep:
     def repacking(self) -> Iterator[None]:
         """Make few files of many, one mirror at a time. Raises OperatorError: one is damaged."""
         for mirror in sorted(self._mirrors.glob("*.git")):
-            self._git.repack(mirror)
+            if _may_need_repacking(mirror):
+                self._git.repack(mirror)
             yield
 
     def removing(self, kept: frozenset[str], *, now: float) -> Iterator[str]:
