@@ -47,7 +47,7 @@ PLACES = {
     "backticks in double quotes": "x=\"`printf '%s.' ${{ event.title }}`\"; printf '<%s>' \"${x%.}\"",
     "behind a comment": "# don't ${{ event.title }} \"\nprintf '<%s>' ${{ event.title }}",
     "behind a hash that is no comment": "y=a#'b'; printf '<%s>' '${{ event.title }}'",
-    "case": "case ${{ event.title }} in (a) ;; *) printf '<%s>' ${{ event.title }} ;; esac",
+    "case": "case ${{ event.title }} in (zz) ;; *) printf '<%s>' ${{ event.title }} ;; esac",
     "case in a substitution": (
         "x=$(case b in a) echo no ;; b) printf '%s.' '${{ event.title }}' ;; esac)\nprintf '<%s>' \"${x%.}\""
     ),
