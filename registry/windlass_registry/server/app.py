@@ -109,6 +109,7 @@ class _Application:
         self._uploads = Uploads(
             server.folder.folder / PRIVATE / "uploads",
             largest_bytes=limits.archive_bytes,
+            most_bytes=limits.uploads_bytes,
             kept_s=limits.upload_kept_s,
         )
         self._reads = Buckets(server.clock, per_s=limits.reads_per_s, at_once=limits.reads_at_once)
@@ -135,7 +136,8 @@ class _Application:
         kind = asked.get("kind")
         limit = min(_whole(asked.get("limit"), MOST_FOUND), MOST_FOUND)
         stock = await run_in_threadpool(self._shelves.now)
-        found = search(stock.index.packages.values(), asked.get("q", ""), kind=kind)
+        packages = stock.index.packages.values()
+        found = await run_in_threadpool(search, packages, asked.get("q", ""), kind=kind)
         return JSONResponse({"count": len(found), "packages": [dict(one) for one in found[:limit]]})
 
     async def package(self, request: Request) -> Response:
@@ -162,6 +164,7 @@ class _Application:
     async def upload(self, request: Request) -> Response:
         """Take an archive, for a publication that will name it."""
         await self._admit(request)
+        await run_in_threadpool(self._uploads.sweep, now=self._server.clock())
         size = await self._uploads.take(request.path_params["digest"], request.stream())
         return JSONResponse({"size_bytes": size}, HTTPStatus.CREATED)
 
@@ -187,7 +190,6 @@ class _Application:
 
     def _publish(self, token: PublisherToken, body: bytes, *, is_check: bool) -> dict[str, Any]:
         server = self._server
-        self._uploads.sweep(now=server.clock())
         roles, digests, statements = decode_publication(body)
         check_token(token, roles)
         archives = {digest: self._uploaded(digest) for digest in digests}

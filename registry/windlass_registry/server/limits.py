@@ -20,5 +20,7 @@ class ServerLimits:
     writes_per_s: float = 2.0
     writes_at_once: int = 60
     """For each token."""
+    uploads_bytes: int = 4 * 1024**3
+    """All archives together that wait for their publications."""
     upload_kept_s: float = 24 * 3600.0
     """So long an archive waits for the publication that names it."""

@@ -39,9 +39,16 @@ class Showing:
         self._counting = counting
         self._actions = actions
         self._samples = samples
+        self._builtin_entries: list[Mapping[str, Any]] | None = None
 
     def entries(self) -> list[Mapping[str, Any]]:
         """All packages, as the index for searching has them."""
+        if self._builtin_entries is None:
+            self._builtin_entries = self._read_builtin()
+        return [*self._builtin_entries, *self._shelves.now().index.packages.values()]
+
+    def _read_builtin(self) -> list[Mapping[str, Any]]:
+        """What came with the program: read once, for a search comes with each letter that somebody types."""
         builtin: list[Mapping[str, Any]] = []
         for name in self._actions.names():
             release = self._actions.releases(name)[0]
@@ -50,7 +57,7 @@ class Showing:
         for name in self._samples.names() if self._samples is not None else ():
             for sample in self._samples.releases(name) if self._samples is not None else ():
                 builtin.append(_builtin_entry(name, "sample", str(sample.version), sample.summary))
-        return [*builtin, *self._shelves.now().index.packages.values()]
+        return builtin
 
     def card(self, entry: Mapping[str, Any]) -> Card:
         """An entry as it stands in a list."""

@@ -215,3 +215,16 @@ def test_what_a_mirror_changes_is_not_believed(served: Served) -> None:
     (release,) = served.world.source(address=served.address).releases("acme/train")
     with pytest.raises(TrustError, match="it was replaced"):
         release.load()
+
+
+def test_what_waits_for_its_publication_is_bounded_for_all_together(tmp_path: Path) -> None:
+    limits = ServerLimits(uploads_bytes=14_000)
+    with serving(registry_world.begin(tmp_path), limits=limits) as served:
+        token = served.token()
+
+        def send(content: bytes) -> int:
+            digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+            return served.call(f"/api/v1/uploads/{digest}", method="PUT", body=content, token=token).status
+
+        assert [send(b"a" * 6_000), send(b"b" * 9_000), send(b"c" * 3_000)] == [201, 503, 201]
+        publish(served, token=served.token("other"))
