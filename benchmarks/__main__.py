@@ -19,7 +19,7 @@ BENCHMARKS: dict[str, tuple[str, str, int]] = {
     "chain": ("graphs", "chain", 5),
     "fan-out": ("graphs", "fan_out", 3),
     "own-cost": ("own_cost", "own_cost", 7),
-    "growth": ("growth", "growth", 25),
+    "growth": ("growth", "growth", 90),
     "planning": ("planning", "planning", 7),
     "resolving": ("resolving", "resolving", 9),
     "start-up": ("start_up", "start_up", 15),
