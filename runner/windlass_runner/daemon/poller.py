@@ -1,7 +1,7 @@
 """Looks at every watched repository in its turn, and puts what moved into the inbox.
 
 One thread keeps the time for all. A repository on this machine is first looked at with `stat`
-(0.01 ms); only where that tells of a change, and for remote ones, git is asked, by a few threads
+(10 µs); only where that tells of a change, and for remote ones, git is asked, by a few threads
 beside, so that a slow server delays nobody else.
 """
 
@@ -31,7 +31,8 @@ _KNOWN_MARK: Final = "windlass/known"
 """Observed of every repository that was seen once, so that an empty one is told from a new one."""
 _LEAST_POLL_S: Final = 0.1
 _LONGEST_BACKOFF_S: Final = 300.0
-_TOGETHER_S: Final = 0.05
+_TOGETHER: Final = 1 / 8
+"""Of a period: as much early a repository is looked at where others are due; one awakening serves all."""
 _READERS: Final = 4
 _CHUNK: Final = 200
 
@@ -92,13 +93,17 @@ class Poller:
     def turn(self) -> float | None:
         """Look at what is due; gives the seconds until the next is."""
         now = self._monotonic()
+        unchanged = []
         for watch in self._take_due(now):
             if watch.stamp is not None and watch.stamp.still_holds():
-                watch.polled_at = self._clock()
-                self._put_back(watch, now + self._period_s(watch))
+                unchanged.append(watch)
             else:
                 self._readers.submit(self._read_in_turn, watch, now)
+        at = self._clock()
         with self._lock:
+            for watch in unchanged:
+                watch.polled_at = at
+                self._put_back(watch, now + self._period_s(watch))
             return max(0.0, self._due[0][0] - self._monotonic()) if self._due else None
 
     def wait_first(self, timeout_s: float) -> bool:
@@ -122,16 +127,16 @@ class Poller:
         self._readers.shutdown(wait=False, cancel_futures=True)
 
     def _take_due(self, now: float) -> list[_Watch]:
-        """Those that are due, and those that are soon: one awakening serves all of them."""
+        """Those that are due, and those that are soon."""
         due = []
         with self._lock:
-            while self._due and self._due[0][0] <= now + _TOGETHER_S:
+            while self._due and self._due[0][0] <= now + self._period_s(self._due[0][2]) * _TOGETHER:
                 due.append(heapq.heappop(self._due)[2])
         return due
 
     def _put_back(self, watch: _Watch, due: float) -> None:
-        with self._lock:
-            heapq.heappush(self._due, (due, next(self._order), watch))
+        """With the lock held."""
+        heapq.heappush(self._due, (due, next(self._order), watch))
 
     def _period_s(self, watch: _Watch) -> float:
         period_s = max(_LEAST_POLL_S, watch.settings.poll_s)
@@ -148,8 +153,11 @@ class Poller:
             watch.failures, watch.error, watch.polled_at = 0, None, self._clock()
         except Exception as error:  # a reader's outermost loop
             self._note_failure(watch, error)
-        self._put_back(watch, began + self._period_s(watch))
-        self._count_seen(watch)
+        with self._lock:
+            self._put_back(watch, began + self._period_s(watch))
+            self._unseen.discard(watch.settings.url)
+            if not self._unseen:
+                self._all_seen.set()
         self._wake_self()
 
     def _note_failure(self, watch: _Watch, error: Exception) -> None:
@@ -161,12 +169,6 @@ class Poller:
         elif text != watch.error:
             self._journal.warning("poll.failed", repository=watch.settings.name, reason=text)
         watch.error = text
-
-    def _count_seen(self, watch: _Watch) -> None:
-        with self._lock:
-            self._unseen.discard(watch.settings.url)
-            if not self._unseen:
-                self._all_seen.set()
 
     def _read(self, watch: _Watch) -> None:
         settings = watch.settings

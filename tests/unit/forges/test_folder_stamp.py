@@ -64,6 +64,23 @@ def test_a_change_of_packed_refs_shows(repository: Path) -> None:
     assert not stamp.still_holds()
 
 
+def test_a_first_tag_shows_where_there_was_no_folder_for_tags(repository: Path) -> None:
+    _git(repository, "tag", "-d", "next")
+    (repository / "refs" / "tags").rmdir()
+    for path in (repository, *repository.rglob("*")):
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+    stamp = take_stamp(repository)
+    assert stamp.still_holds()
+    _git(repository, "tag", "v1", "main")
+    assert not stamp.still_holds()
+
+
+def test_a_change_of_how_refs_are_kept_shows(repository: Path) -> None:
+    stamp = take_stamp(repository)
+    (repository / "reftable").mkdir()  # as `git refs migrate` does
+    assert not stamp.still_holds()
+
+
 def test_notes_do_not_count(repository: Path) -> None:
     _git(repository, "notes", "--ref=other", "add", "-m", "x", "main")
     stamp = take_stamp(repository)
