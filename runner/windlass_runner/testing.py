@@ -290,6 +290,12 @@ class FakeEngine:
             raise ImageUnavailable(reference, "there is no such image")
         return ImageFacts(reference=reference, digest=f"{reference}@sha256:{'0' * 64}")
 
+    def find_image(self, reference: str) -> ImageFacts | None:
+        self.host.record("find_image", reference)
+        if reference in self.host.missing_images:
+            return None
+        return ImageFacts(reference=reference, digest=f"{reference}@sha256:{'0' * 64}")
+
     def build_image(self, build: ImageBuild, *, on_line: Callable[[str | None], None]) -> ImageFacts:
         self.host.record("build_image", build.reference)
         on_line(f"built {build.reference}")

@@ -72,6 +72,12 @@ def test_an_image_that_is_here_is_told(bench: Bench) -> None:
     assert bool(facts.digest) == (bench.kind in ("docker", "fake"))
 
 
+def test_an_image_is_looked_for_without_being_fetched(bench: Bench) -> None:
+    assert bench.engine.find_image(IMAGE) == bench.engine.fetch_image(IMAGE)
+    if bench.kind == "docker":
+        assert bench.engine.find_image("127.0.0.1:9/nothing:1") is None
+
+
 def test_a_digest_names_the_image_for_a_container(bench: Bench) -> None:
     image = bench.engine.fetch_image(IMAGE).digest or IMAGE
     spec = bench.spec("digest", "echo from it", act=says(b"from it\n"), image=image)

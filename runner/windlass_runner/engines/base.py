@@ -241,6 +241,15 @@ class Engine(Protocol):
         """
         ...
 
+    def find_image(self, reference: str) -> ImageFacts | None:
+        """The image that lies on the host under that name; None: none does. Fetches nothing. One call.
+
+        Raises:
+            ImageUnavailable: the name is none.
+            EngineUnavailable
+        """
+        ...
+
     def build_image(self, build: ImageBuild, *, on_line: Callable[[str | None], None]) -> ImageFacts:
         """Make sure that the image is here, building it where it is not; once for all that want it.
 

@@ -107,6 +107,9 @@ class DockerEngine:
     ) -> ImageFacts:
         return self._images.fetch(reference, on_pull=on_pull)
 
+    def find_image(self, reference: str) -> ImageFacts | None:
+        return self._images.find(reference)
+
     def build_image(self, build: ImageBuild, *, on_line: Callable[[str | None], None]) -> ImageFacts:
         return self._images.build(build, on_line=on_line)
 

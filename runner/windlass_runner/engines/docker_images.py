@@ -72,6 +72,11 @@ class DockerImages:
             self._entrypoints[reference] = tuple((found.get("Config") or {}).get("Entrypoint") or ())
         return ImageFacts(reference=reference, digest=_digest(reference, found))
 
+    def find(self, reference: str) -> ImageFacts | None:
+        """What the image is that lies here under that name; None: none does."""
+        found = self._inspect(reference)
+        return None if found is None else ImageFacts(reference=reference, digest=_digest(reference, found))
+
     def build(self, build: ImageBuild, *, on_line: Callable[[str | None], None]) -> ImageFacts:
         """What the image is, built where it is not here."""
         if self._inspect(build.reference) is None:
@@ -158,14 +163,13 @@ def _digest(reference: str, found: Mapping[str, Any]) -> str:
 
 
 def split_reference(reference: str) -> tuple[str, str]:
-    """Repository and tag (or digest). Without a tag the engine would pull every tag there is."""
-    if "@" in reference:
-        repository, _, digest = reference.partition("@")
-        return repository, digest
-    head, colon, tag = reference.rpartition(":")
-    if colon and "/" not in tag:
-        return head, tag
-    return reference, "latest"
+    """Repository and tag (or digest, beside which a tag says nothing). Without a tag the engine would pull
+    every tag there is."""
+    name, _, digest = reference.partition("@")
+    head, colon, tag = name.rpartition(":")
+    if not colon or "/" in tag:
+        head, tag = name, "latest"
+    return head, digest or tag
 
 
 def _unavailable(reference: str, message: str) -> ImageUnavailable:

@@ -74,6 +74,9 @@ class ProcessEngine:
     ) -> ImageFacts:
         return ImageFacts(reference=reference, digest="")
 
+    def find_image(self, reference: str) -> ImageFacts | None:
+        return ImageFacts(reference=reference, digest="")
+
     def build_image(self, build: ImageBuild, *, on_line: Callable[[str | None], None]) -> ImageFacts:
         raise ImageNotBuilt(
             build.what, "the process engine has no images", remedy="use the docker engine (--engine docker)"
