@@ -8,6 +8,7 @@ import re
 from typing import Any, Final
 from urllib.parse import unquote
 
+from forge_doubles.gitlab_deployments import Deployed
 from forge_doubles.http import Answer, Asked, Double, page_of
 
 TOKEN: Final = "a-gitlab-token"
@@ -41,6 +42,7 @@ class GitLabDouble(Double):
         self.members: dict[int, int] = {}
         """The access level of each."""
         self.merge_requests: dict[int, dict[str, Any]] = {}
+        self.deployed = Deployed(self)
         self._ids = itertools.count(1)
         super().__init__()
 
@@ -61,6 +63,8 @@ class GitLabDouble(Double):
             login = asked.query["username"].lower()
             found = [{"id": number, "username": name} for name, number in self.users.items()]
             return Answer(body=[user for user in found if user["username"].lower() == login])
+        if (asked.method, asked.path) == ("GET", "/user"):
+            return Answer(body=self.deployed.me)
         place = _PROJECT.fullmatch(asked.path)
         if place is None:
             self.violations.append(f"{asked.method} {asked.path} is not documented")
@@ -94,6 +98,8 @@ class GitLabDouble(Double):
                 if level is None:
                     return Answer(status=404, body={"message": "404 Not found"})
                 return Answer(body={"id": int(number), "state": "active", "access_level": level})
+            case _, "deployments" | "environments", *_:
+                return self.deployed.answer(asked, path)
             case "GET", "merge_requests":
                 self.allow(asked.query, "state", "source_branch", "target_branch")
                 wanted = {key: value for key, value in asked.query.items() if key.endswith("_branch")}

@@ -91,6 +91,7 @@ def _deployments(
             job=found.job_key,
             environment=found.environment,
             state=found.state,
+            ref=found.ref,
             description=found.reason
             or (f"approved by {', '.join(found.approved_by)}" if found.approved_by else ""),
             log_url=url_of(known[found.run_id]) if found.run_id in known else None,

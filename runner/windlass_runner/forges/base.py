@@ -158,6 +158,8 @@ class Deployment:
     job: str
     environment: str
     state: CheckState | Literal["inactive"]
+    ref: str | None = None
+    """The whole name of the ref that is deployed, where it is known."""
     description: str = ""
     log_url: str | None = None
     environment_url: str | None = None

@@ -42,6 +42,11 @@ def to_status(check: Check, states: Mapping[CheckState, str]) -> Status:
     )
 
 
+def web_address(url: str | None) -> str | None:
+    """The address where it is one that a browser opens."""
+    return url if url and url.startswith(("http://", "https://")) else None
+
+
 def _cut(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= MOST_CHARACTERS else line[: MOST_CHARACTERS - 1] + "…"

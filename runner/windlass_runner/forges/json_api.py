@@ -68,6 +68,10 @@ class JsonApi:
             raise UpstreamError(f"{self._host} answered POST {path} with something that is not an object")
         return made
 
+    def change(self, path: str, body: Mapping[str, Any]) -> None:
+        """Send what is to be otherwise of the object that is there."""
+        self._call("PUT", path, json.dumps(body).encode())
+
     def _get(self, path: str, query: Mapping[str, str | int] | None) -> Any:
         return self._call("GET", path + (f"?{urlencode(query)}" if query else ""), None)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from forge_doubles.gitea import TOKEN, GiteaDouble
 from forge_doubles.http import Fault, opened
 from windlass_registry.errors import OperatorError, UpstreamError
-from windlass_runner.forges.base import Check, CommitStatus, Proposal
+from windlass_runner.forges.base import Check, CommitStatus, Deployment, Proposal
 from windlass_runner.forges.gitea.forge import Gitea
 from windlass_runner.forges.json_api import MOST_BYTES, Refused
 
@@ -67,6 +68,25 @@ def test_other_peoples_statuses_are_left_alone(double: GiteaDouble) -> None:
 def test_an_address_that_is_too_long_is_left_out(double: GiteaDouble) -> None:
     forge(double).post(status("ci", url="https://ci.example.org/" + "r" * 300))
     assert double.newest(SHA)["ci"]["target_url"] == ""
+
+
+def test_a_deployment_is_a_status_that_leads_to_what_was_deployed(double: GiteaDouble) -> None:
+    def deployed(run: str, state: Any, **more: Any) -> Deployment:
+        return Deployment(run=run, job="deploy", environment="production", state=state, **more)
+
+    where = "https://digits.example.org"
+    replaced, ours = deployed("r1", "inactive", description="approved by ada"), status("ci")
+    waiting = deployed("r2", "waiting", description="waits for ada")
+    forge(double).post(replace(ours, deployments=(replaced, waiting)))
+    shown = double.newest(SHA)["deployment: production"]
+    assert (shown["status"], shown["description"], shown["target_url"]) == ("pending", "waits for ada", "")
+    done = deployed("r2", "success", environment_url=where, log_url="https://ci.example.org/r2")
+    forge(double).post(replace(ours, deployments=(replaced, done)))
+    shown = double.newest(SHA)["deployment: production"]
+    assert (shown["status"], shown["description"], shown["target_url"]) == ("success", "success", where)
+    forge(double).post(replace(ours, deployments=(replaced,)))
+    shown = double.newest(SHA)["deployment: production"]
+    assert (shown["status"], shown["description"]) == ("success", "another deployment took its place")
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,20 @@ Source: https://docs.gitea.com/api and the server's own /swagger.v1.json.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
 from windlass_registry.errors import UpstreamError
-from windlass_runner.forges.base import BadDelivery, CheckState, CommitStatus, ParsedDelivery, Proposal
-from windlass_runner.forges.commit_statuses import Recent, Status, to_status
+from windlass_runner.forges.base import (
+    BadDelivery,
+    Check,
+    CheckState,
+    CommitStatus,
+    ParsedDelivery,
+    Proposal,
+)
+from windlass_runner.forges.commit_statuses import Recent, Status, to_status, web_address
 from windlass_runner.forges.gitea.deliveries import parse_delivery, parse_pull_request
 from windlass_runner.forges.json_api import JsonApi, Refused, page_of_proposal
 from windlass_runner.forges.payload import Payload
@@ -72,7 +79,7 @@ class Gitea:
         known = self._known.get(
             status.repository, status.sha, load=lambda: self._fetch_statuses(path, status.sha)
         )
-        for wanted in (to_status(check, STATES) for check in status.checks):
+        for wanted in (*(to_status(check, STATES) for check in status.checks), *_deployed(status)):
             if known.get(wanted.name) == wanted:
                 continue
             body = {"context": wanted.name, "state": wanted.state, "description": wanted.description}
@@ -143,6 +150,22 @@ class Gitea:
                 break
             found.update((status.name, status) for status in news)
         return found
+
+
+def _deployed(status: CommitStatus) -> Iterator[Status]:
+    """Of each environment the newest deployment, with a link to what was deployed. Gitea has no others."""
+    newest = {one.environment: one for one in status.deployments}
+    for one in newest.values():
+        state: CheckState = "success" if one.state == "inactive" else one.state
+        told = "another deployment took its place" if one.state == "inactive" else one.description
+        check = Check(
+            name=f"deployment: {one.environment}",
+            external_id=one.run,
+            state=state,
+            title=told or one.state.replace("_", " "),
+            url=web_address(one.environment_url) or web_address(one.log_url),
+        )
+        yield to_status(check, STATES)
 
 
 def _read(data: Mapping[str, Any]) -> Status:

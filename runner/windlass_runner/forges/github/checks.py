@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from windlass_runner.forges.base import Check, CheckAction, CheckAnnotation, CheckState
+from windlass_runner.forges.commit_statuses import web_address
 
 Body = dict[str, Any]
 Key = tuple[Any, ...]
@@ -134,11 +135,6 @@ def cut_line(text: str, limit: int) -> str:
 def stamp(at: float | None) -> str | None:
     """Seconds since 1970 as GitHub writes a time."""
     return None if at is None else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def web_address(url: str | None) -> str | None:
-    """The address where it is one that a browser opens; GitHub refuses others."""
-    return url if url and url.startswith(("http://", "https://")) else None
 
 
 def _action(action: CheckAction) -> Body:

@@ -16,7 +16,8 @@ from typing import Any, Final
 
 from windlass_registry.errors import UpstreamError, WindlassError
 from windlass_runner.forges.base import CommitStatus, Deployment, NotYet
-from windlass_runner.forges.github.checks import Body, cut_line, web_address
+from windlass_runner.forges.commit_statuses import web_address
+from windlass_runner.forges.github.checks import Body, cut_line
 from windlass_runner.forges.github.client import Client
 
 _MOST_COMMITS: Final = 500

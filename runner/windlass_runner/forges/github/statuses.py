@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from windlass_registry.errors import UpstreamError
 from windlass_runner.forges.base import Check, CheckState, CommitStatus, NotYet
-from windlass_runner.forges.github.checks import cut_line, web_address
+from windlass_runner.forges.commit_statuses import web_address
+from windlass_runner.forges.github.checks import cut_line
 from windlass_runner.forges.github.client import Client
 
 _MOST_COMMITS: Final = 500

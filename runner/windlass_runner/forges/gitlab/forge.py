@@ -1,4 +1,4 @@
-"""GitLab as a forge: commit statuses out, and what can be asked of it.
+"""GitLab as a forge: commit statuses and deployments out, and what can be asked of it.
 
 Source: https://docs.gitlab.com/api/commits/, `members`, `merge_requests` and `users` beside it.
 """
@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
-from windlass_registry.errors import UpstreamError
+from windlass_registry.errors import OperatorError, UpstreamError
 from windlass_runner.forges.base import BadDelivery, CheckState, CommitStatus, ParsedDelivery, Proposal
 from windlass_runner.forges.commit_statuses import Recent, Status, to_status
 from windlass_runner.forges.gitlab.deliveries import is_fork, parse_delivery
+from windlass_runner.forges.gitlab.deployments import Deployments
 from windlass_runner.forges.json_api import JsonApi, Refused, page_of_proposal
 from windlass_runner.forges.payload import Payload
 from windlass_runner.workflow.events import Event
@@ -59,6 +60,7 @@ class GitLab:
         self._api = JsonApi(api_url, authorize=lambda: {"Authorization": f"Bearer {token()}"})
         self._name_of = name_of
         self._known: Recent[_Commit] = Recent()
+        self._deployments = Deployments(self._api)
 
     def parse_delivery(
         self, headers: Mapping[str, str], body: bytes, secrets: Collection[str]
@@ -89,6 +91,10 @@ class GitLab:
             if _is_change(commit.statuses.get(wanted.name), wanted):
                 self._set_status(f"{path}/statuses/{status.sha}", wanted, commit.ref)
                 commit.statuses[wanted.name] = wanted
+        try:
+            self._deployments.post(path, status)
+        except OperatorError as error:  # without the right to it, statuses alone tell of deployments
+            log.warning("deployments of %s are not told to GitLab: %s", status.repository, error)
 
     def may_write(self, repository: str, login: str) -> bool:
         """See the contract."""
