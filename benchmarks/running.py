@@ -13,7 +13,8 @@ from windlass_runner.engines.base import Engine
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.plan.compile import PlanOptions
 from windlass_runner.plan.model import Plan
-from windlass_runner.run.conductor import Conductor, Host
+from windlass_runner.run.conductor import Conductor
+from windlass_runner.run.host import Host
 from windlass_runner.run.prepare import new_run, plan_run
 from windlass_runner.run.storage import Storage
 from windlass_runner.workflow.events import Event

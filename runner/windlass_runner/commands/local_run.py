@@ -29,8 +29,9 @@ from windlass_runner.ledger.records import (
     RunUpdate,
 )
 from windlass_runner.plan.model import Plan
-from windlass_runner.run.conductor import Conductor, Host
+from windlass_runner.run.conductor import Conductor
 from windlass_runner.run.environments import Environments, no_environments
+from windlass_runner.run.host import Host
 from windlass_runner.run.storage import Storage, slug
 from windlass_runner.run.workspace import snapshot_working_tree
 

@@ -17,7 +17,7 @@ from windlass_runner.engines.base import Engine
 from windlass_runner.forges.git import Git
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.records import RunRecord
-from windlass_runner.run.conductor import Host
+from windlass_runner.run.host import Host
 from windlass_runner.run.storage import Storage
 from windlass_runner.run.workspace import Mirror, private_copy
 from windlass_runner.web.links import Links

@@ -30,7 +30,7 @@ def _nothing() -> None:
 
 
 class Alarms:
-    """Rings alarms on a thread of its own, made when the first is set. Calls must be short."""
+    """Rings alarms on a thread of its own, made when the first is set. Calls must be short (see `behind`)."""
 
     def __init__(self) -> None:
         self._heap: list[Alarm] = []
@@ -74,3 +74,8 @@ class Alarms:
     def _drop_cancelled(self) -> None:
         while self._heap and self._heap[0].is_cancelled:
             heapq.heappop(self._heap)
+
+
+def behind(name: str, call: Callable[[], None]) -> None:
+    """Make a call that may take long, on a thread of its own."""
+    threading.Thread(target=call, name=name, daemon=True).start()

@@ -4,63 +4,19 @@ make one conductor each; from then on both mean the same.
 
 from __future__ import annotations
 
-import logging
-import shutil
 import threading
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
-from windlass_registry.errors import WindlassError
-from windlass_runner.data.trees import remove_tree
-from windlass_runner.engines.base import Engine, EngineFacts
-from windlass_runner.ledger.ledger import Ledger
+from windlass_runner.engines.base import EngineFacts
 from windlass_runner.ledger.records import EventDraft, RunRecord, RunUpdate
 from windlass_runner.plan.codec import loads
-from windlass_runner.plan.contexts import event_contexts, github_context
 from windlass_runner.plan.model import Group, Plan
 from windlass_runner.run.active import ActiveRun
-from windlass_runner.run.assembly import Surroundings
-from windlass_runner.run.base_run import find_base
-from windlass_runner.run.environments import Environments, no_environments
+from windlass_runner.run.cleaning import Cleaning
 from windlass_runner.run.gates import RunGates
-from windlass_runner.run.groups import Member, Turns
-from windlass_runner.run.images import Images
-from windlass_runner.run.kept import DEFAULT_LIMIT_BYTES
-from windlass_runner.run.slots import ENGINE_RETRY_S, Slots, group_key
+from windlass_runner.run.groups import Member, Turns, group_key
+from windlass_runner.run.host import Host, make_surroundings
+from windlass_runner.run.slots import Slots
 from windlass_runner.run.states import FINAL, State
-from windlass_runner.run.storage import Storage
-
-log = logging.getLogger("windlass_runner.conductor")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Host:
-    """What the conductor works with. Wired once, by the daemon or by `windlass run`."""
-
-    ledger: Ledger
-    engine: Engine
-    storage: Storage
-    action_folder: Callable[[str], Path]
-    """Folder of a package, by digest."""
-    fill_workspace: Callable[[RunRecord, Path], None]
-    """Put a private copy of the run's commit (or snapshot) into an empty folder."""
-    secret: Callable[[str], str | None]
-    clock: Callable[[], float]
-    parallelism: int
-    name: str = "local"
-    cache_bytes: int = DEFAULT_LIMIT_BYTES
-    """For each repository, what its jobs keep for later runs."""
-    variables: Mapping[str, str] = field(default_factory=dict)
-    environments: Environments = no_environments
-    is_attended: bool = False
-    """Whether somebody sits beside it, whose answer alone opens any gate."""
-    is_reported: bool = True
-    """Whether states are posted to a forge."""
-    waits_for_engine: bool = True
-    """Whether to wait when the engine or the ledger cannot go on (a daemon), or to fail (a single run)."""
 
 
 class Conductor:
@@ -70,11 +26,15 @@ class Conductor:
         self._host = host
         self._turns = Turns()
         self._closing = threading.Event()
+        self._cleaning = Cleaning(
+            host.engine, host.storage, closing=self._closing, waits_for_engine=host.waits_for_engine
+        )
         self._slots = Slots(
             count=host.parallelism,
             host_name=host.name,
             waits_for_engine=host.waits_for_engine,
             turns=self._turns,
+            cleaning=self._cleaning,
             closing=self._closing,
             on_change=self._finish_if_over,
             on_broken=self._give_up,
@@ -84,7 +44,6 @@ class Conductor:
         self._ended: dict[str, threading.Event] = {}
         self._broken: dict[str, Exception] = {}
         self._lock = threading.RLock()
-        self._behind = ThreadPoolExecutor(2, thread_name_prefix="windlass-behind")
         self._facts: EngineFacts | None = None
 
     # -- from outside ----------------------------------------------------------------------------
@@ -156,7 +115,7 @@ class Conductor:
         """Let go: nothing new is started, containers run on, the next process finds them."""
         self._closing.set()
         self._slots.close()
-        self._behind.shutdown(wait=False, cancel_futures=True)
+        self._cleaning.close()
 
     # -- opening a run ---------------------------------------------------------------------------
 
@@ -208,26 +167,10 @@ class Conductor:
 
     def _activate(self, record: RunRecord, plan: Plan) -> ActiveRun:
         host = self._host
-        facts = self._facts = self._facts or host.engine.facts()
-        around = Surroundings(
-            run=record,
-            plan=plan,
-            engine=host.engine,
-            images=Images(host.engine, pinned=plan.images, registries=plan.image_registries),
-            storage=host.storage,
-            contexts=self._contexts(record, plan),
-            secret=_no_secret if plan.event.is_fork else host.secret,
-            action_folder=host.action_folder,
-            fill_workspace=lambda folder: host.fill_workspace(record, folder),
-            clock=host.clock,
-            cpus=facts.cpus,
-            memory_bytes=facts.memory_bytes,
-            cache_bytes=host.cache_bytes,
-            base=lambda: find_base(host.ledger, record, plan.event),
-        )
+        self._facts = self._facts or host.engine.facts()
         active = ActiveRun(
             host.ledger,
-            around,
+            make_surroundings(host, record, plan, facts=self._facts),
             host.ledger.runs.jobs(record.id),
             gates=RunGates(
                 host.ledger, record, plan, environments=host.environments, is_attended=host.is_attended
@@ -240,27 +183,12 @@ class Conductor:
             self._runs[record.id] = active
         return active
 
-    def _contexts(self, record: RunRecord, plan: Plan) -> dict[str, Any]:
-        contexts = event_contexts(
-            plan.event,
-            workflow=plan.workflow,
-            path=plan.path,
-            inputs=plan.inputs,
-            variables=self._host.variables,
-        )
-        contexts["github"] = github_context(
-            plan.event, workflow=plan.workflow, path=plan.path, run_id=record.id, run_number=record.number
-        )
-        contexts["run"] = {"id": record.id, "number": record.number, "name": plan.run_name}
-        contexts["runner"] = {"os": "Linux", "name": self._host.name, "temp": "/windlass/temp"}
-        return contexts
-
     # -- ending a run ----------------------------------------------------------------------------
 
     def _finish_if_over(self, active: ActiveRun) -> None:
         if active.state is None:
-            if active.is_at_rest and not self._host.is_attended and not self._closing.is_set():
-                self._behind.submit(self._vacate, active)
+            if active.is_at_rest and not self._host.is_attended:
+                self._cleaning.vacate(active)
             return
         with self._lock:
             if self._runs.pop(active.id, None) is None:
@@ -268,37 +196,7 @@ class Conductor:
         group = active.plan.concurrency
         if group is not None:
             self._turns.leave(group_key(active.record.repository, group.name), active.id)
-        if not self._closing.is_set():
-            self._behind.submit(self._tidy, active.id)
-
-    def _vacate(self, active: ActiveRun) -> None:
-        """A run that waits for people, for days perhaps, keeps nothing on the host but files: networks are
-        few. What goes on then makes its own anew."""
-        self._slots.wait_cleaned(active.id)
-        with active.rest:
-            if active.is_at_rest:
-                try:
-                    self._host.engine.destroy(active.id)
-                except WindlassError as error:
-                    log.warning("cannot remove what run %s does not need: %s", active.id, error)
-
-    def _tidy(self, run_id: str) -> None:
-        """Remove what is left of a run on the host; never cancelled, tried until it is done."""
-        self._slots.wait_cleaned(run_id)
-        scratch = self._host.storage.scratch(run_id)
-        beside = threading.Thread(target=_remove, args=(scratch,), name="windlass-scratch")
-        beside.start()
-        while True:
-            try:
-                self._host.engine.destroy(run_id)
-                break
-            except WindlassError as error:
-                log.warning("cannot remove what run %s left: %s", run_id, error)
-                if not self._host.waits_for_engine or self._closing.wait(ENGINE_RETRY_S):
-                    break
-        beside.join()
-        _remove(scratch)  # what came to lie there until nothing ran any more
-        self._ended[run_id].set()
+        self._cleaning.remove_run(active.id, on_end=self._ended[active.id].set)
 
     def _give_up(self, active: ActiveRun, error: Exception) -> None:
         """A run whose state cannot be written down any more: whoever waits for it is told."""
@@ -306,15 +204,3 @@ class Conductor:
         with self._lock:
             self._runs.pop(active.id, None)
         self._ended[active.id].set()
-
-
-def _remove(scratch: Path) -> None:
-    """What cannot go (a file of somebody else's) holds neither the rest back nor the run."""
-    try:
-        remove_tree(scratch)
-    except OSError:
-        shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _no_secret(_name: str) -> None:
-    """What a fork's pull request gets, also once it is approved."""

@@ -94,3 +94,8 @@ class Turns:
             actions = self._groups.leave(name, member_id)
         for action in actions:
             action()
+
+
+def group_key(repository: str, name: str) -> str:
+    """A concurrency group belongs to its repository."""
+    return f"{repository}\n{name}"

@@ -9,29 +9,27 @@ import itertools
 import logging
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import Final
 
 from windlass_registry.errors import WindlassError
-from windlass_runner.engines.base import EngineUnavailable, Lane
+from windlass_runner.engines.base import Lane
 from windlass_runner.expressions import ExpressionError
 from windlass_runner.expressions.templates import evaluate_template
 from windlass_runner.expressions.values import to_text
 from windlass_runner.plan.model import Group
 from windlass_runner.run.active import ActiveRun
 from windlass_runner.run.ahead import Ahead
-from windlass_runner.run.alarms import Alarms
+from windlass_runner.run.alarms import Alarms, behind
 from windlass_runner.run.attempt import Attempt
+from windlass_runner.run.cleaning import Cleaning
 from windlass_runner.run.ending import Ending
 from windlass_runner.run.following import Start, Successor
-from windlass_runner.run.groups import Member, Turns
+from windlass_runner.run.groups import Member, Turns, group_key
 from windlass_runner.run.lanes import slot_lane
 from windlass_runner.run.queue import Entry, JobQueue, Rank
 from windlass_runner.run.states import FINAL
+from windlass_runner.run.timed import ENGINE_RETRY_S, TimedAttempts
 
-DEFAULT_TIMEOUT_MINUTES: Final = 360.0
-ENGINE_RETRY_S: Final = 2.0
 log = logging.getLogger("windlass_runner.slots")
 
 
@@ -45,22 +43,22 @@ class Slots:
         host_name: str,
         waits_for_engine: bool,
         turns: Turns,
+        cleaning: Cleaning,
         closing: threading.Event,
         on_change: Callable[[ActiveRun], None],
         on_broken: Callable[[ActiveRun, Exception], None],
     ) -> None:
         self._count = count
         self._host_name = host_name
-        self._waits_for_engine = waits_for_engine
         self._turns = turns
+        self._cleaning = cleaning
         self._closing = closing
         self._on_change = on_change
         self._on_broken = on_broken
         self._queue = JobQueue()
         self._alarms = Alarms()
         self._ahead = Ahead()
-        self._cleaners = ThreadPoolExecutor(2, thread_name_prefix="windlass-clean")
-        self._cleaning: dict[str, list[Future[None]]] = {}
+        self._timed = TimedAttempts(self._alarms, closing=closing, waits_for_engine=waits_for_engine)
         self._threads: list[threading.Thread] = []
         self._order = itertools.count()
         self._lock = threading.Lock()
@@ -84,22 +82,14 @@ class Slots:
                 starts = active.look_at_gates()
             self.follow(active, starts)
 
-    def wait_cleaned(self, run_id: str) -> None:
-        """Block until what the run's attempts left is cleaned away."""
-        with self._lock:
-            cleaning = self._cleaning.pop(run_id, [])
-        for future in cleaning:
-            future.exception()
-
     def close(self) -> None:
         """Let go: nothing new is started, what runs runs on."""
         self._queue.close()
         self._alarms.close()
         self._ahead.close()
-        self._cleaners.shutdown(wait=False, cancel_futures=True)
 
     def _look_later(self, active: ActiveRun, delay_s: float) -> None:
-        self._alarms.after(delay_s, lambda: _behind("gates", lambda: self._look_in_time(active)))
+        self._alarms.after(delay_s, lambda: behind("gates", lambda: self._look_in_time(active)))
 
     def _look_in_time(self, active: ActiveRun) -> None:
         try:
@@ -199,7 +189,8 @@ class Slots:
                 return None
             attempt, ran_s = begun
             follower = self._create_follower(entry.run, entry.key, lane)
-            ending = self._run(entry.run, attempt, ran_s, on_started=clean_before)
+            contexts = partial(entry.run.job_contexts, attempt.job)
+            ending = self._timed.run(attempt, contexts=contexts, ran_s=ran_s, on_started=clean_before)
         finally:
             clean_before()
         if ending is None:
@@ -254,7 +245,7 @@ class Slots:
         if chosen is not None:
             chosen.before = attempt
         else:
-            self._clean_behind(active.id, attempt)
+            self._cleaning.remove_attempt(active.id, attempt)
             if follower is not None:
                 self._ahead.discard(active.id, follower)
         self.follow(active, rest)
@@ -273,64 +264,9 @@ class Slots:
         self._ahead.make(active, job.key, lane)
         return job.key
 
-    def _run(
-        self, active: ActiveRun, attempt: Attempt, ran_s: float, *, on_started: Callable[[], None]
-    ) -> Ending | None:
-        """Run an attempt under its timeout, of which an earlier process may have used `ran_s`
-        seconds; None where this process lets go of it."""
-        limit_s = max(0.0, self._minutes(active, attempt) * 60 - ran_s)
-        alarm = self._alarms.after(limit_s, lambda: _stop_behind(attempt))
-        try:
-            while True:
-                try:
-                    ending = attempt.run(on_started)
-                    return None if self._closing.is_set() and ending.state != "success" else ending
-                except EngineUnavailable as error:
-                    if not self._waits_for_engine:
-                        return Ending(state="failure", cause="host-lost", reason=str(error))
-                    log.warning("run %s waits for its engine: %s", active.id, error)
-                    if self._closing.wait(ENGINE_RETRY_S):
-                        return None
-        finally:
-            alarm.cancel()
-
-    def _minutes(self, active: ActiveRun, attempt: Attempt) -> float:
-        written = attempt.spec.timeout_minutes
-        if isinstance(written, (int, float)):
-            return float(written)
-        if written is None:
-            return DEFAULT_TIMEOUT_MINUTES
-        try:
-            return float(evaluate_template(written, active.job_contexts(attempt.job)))
-        except (ExpressionError, TypeError, ValueError):
-            return DEFAULT_TIMEOUT_MINUTES
-
     def _clean_before(self, entry: Entry) -> None:
         """Clean away what had the slot before, now that its successor has been started: until then it would
         only be in the way."""
         before, entry.before = entry.before, None
         if before is not None:
-            self._clean_behind(entry.run.id, before)
-
-    def _clean_behind(self, run_id: str, attempt: Attempt) -> None:
-        """Clean an ended attempt away, by another thread."""
-        if self._closing.is_set():
-            return
-        future = self._cleaners.submit(attempt.clean)
-        with self._lock:
-            waiting = [one for one in self._cleaning.get(run_id, []) if not one.done()]
-            self._cleaning[run_id] = [*waiting, future]
-
-
-def _stop_behind(attempt: Attempt) -> None:
-    _behind("timeout", lambda: attempt.stop("timeout"))
-
-
-def _behind(name: str, call: Callable[[], None]) -> None:
-    """On a thread of its own: what an alarm calls must be short."""
-    threading.Thread(target=call, name=name, daemon=True).start()
-
-
-def group_key(repository: str, name: str) -> str:
-    """A concurrency group belongs to its repository."""
-    return f"{repository}\n{name}"
+            self._cleaning.remove_attempt(entry.run.id, before)

@@ -24,8 +24,9 @@ from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.records import JobRecord
 from windlass_runner.plan.compile import PlanOptions
 from windlass_runner.plan.steps import NODE_IMAGES
-from windlass_runner.run.conductor import Conductor, Host
+from windlass_runner.run.conductor import Conductor
 from windlass_runner.run.environments import EnvironmentRules
+from windlass_runner.run.host import Host
 from windlass_runner.run.log_file import read_log
 from windlass_runner.run.prepare import new_run, plan_run
 from windlass_runner.run.storage import Storage
