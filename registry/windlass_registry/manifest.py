@@ -29,9 +29,10 @@ from windlass_registry.manifest_model import (
     CompositeRuns,
     DockerRuns,
     Example,
+    GraphPart,
+    GraphRuns,
     InputType,
     NodeRuns,
-    OtherRuns,
     PythonRuns,
     Runs,
     ServedApp,
@@ -74,6 +75,9 @@ def parse_manifest(source: bytes | str, *, path: str) -> ActionManifest:
     reader = Reader(path)
     manifest = _ManifestReader(reader, root).read()
     reader.raise_if_broken()
+    if isinstance(manifest.runs, GraphRuns):
+        text = source if isinstance(source, str) else source.decode("utf-8-sig")
+        return replace(manifest, runs=replace(manifest.runs, source=text, path=path))
     return manifest
 
 
@@ -106,9 +110,11 @@ class _ManifestReader:
         inputs = read_inputs(self.reader, self.fields.get("inputs"), is_strict=self.is_strict)
         runs_node = self.fields.get("runs")
         runs = None if runs_node is None else read_runs(self.reader, runs_node, is_strict=self.is_strict)
-        is_composite = isinstance(runs, CompositeRuns)
         outputs = read_outputs(
-            self.reader, self.fields.get("outputs"), is_composite=is_composite, is_strict=self.is_strict
+            self.reader,
+            self.fields.get("outputs"),
+            takes_values=isinstance(runs, CompositeRuns | GraphRuns),
+            is_strict=self.is_strict,
         )
         manifest = ActionManifest(
             name=name,
@@ -219,9 +225,10 @@ __all__ = [
     "CompositeRuns",
     "DockerRuns",
     "Example",
+    "GraphPart",
+    "GraphRuns",
     "InputType",
     "NodeRuns",
-    "OtherRuns",
     "PythonRuns",
     "Runs",
     "ServedApp",

@@ -194,7 +194,7 @@ def _shown(value: Value) -> str:
 
 
 def read_outputs(
-    reader: Reader, node: yaml.Node | None, *, is_composite: bool, is_strict: bool
+    reader: Reader, node: yaml.Node | None, *, takes_values: bool, is_strict: bool
 ) -> dict[str, ActionOutput]:
     """The outputs by name, in the order written."""
     found: dict[str, ActionOutput] = {}
@@ -207,8 +207,9 @@ def read_outputs(
             say = reader.error if is_strict else reader.warn
             say(fields["type"], f"the type of {what} cannot be '{kind}'", did_you_mean(kind, OUTPUT_TYPES))
             kind = None
-        if "value" in fields and not is_composite and is_strict:
-            reader.error(fields["value"], f"'value' of {what} belongs to composite actions")
+        if "value" in fields and not takes_values and is_strict:
+            message = f"'value' of {what} belongs to actions that are made of others (composite, workflow)"
+            reader.error(fields["value"], message)
         found[name] = ActionOutput(
             name=name, description=texts.get("description") or "", value=texts.get("value"), type=kind
         )

@@ -33,7 +33,7 @@ class ActionInput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionOutput:
-    """One output of an action. `value` is an expression, in composite actions only."""
+    """One output of an action. `value` is an expression, in composite actions and graphs only."""
 
     name: str
     description: str = ""
@@ -123,14 +123,30 @@ class ApprovalRuns:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OtherRuns:
-    """`workflow`: parsed and checked; a runner without an engine for it says so."""
+class GraphRuns:
+    """`using: workflow`: a graph of jobs in the language of workflows, which the runner reads; what is known
+    of it here is what it uses."""
 
-    using: str
-    main: str | None = None
+    source: str = ""
+    """The text of the whole manifest, so that whoever reads the jobs can name their lines."""
+    path: str = ""
+    """How problems name that text."""
+    uses: Mapping[str, str]
+    """The packages that its jobs and their steps use: as written, and as a lock names them."""
+    parts: Mapping[str, GraphPart] = field(default_factory=dict)
+    """The actions in the package's own folders that it uses (`./PATH`, `$/PATH`), by their path; those that
+    they use in turn are among them."""
 
 
-Runs = DockerRuns | CompositeRuns | PythonRuns | NodeRuns | ApprovalRuns | OtherRuns
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraphPart:
+    """An action in a folder of the package whose graph uses it."""
+
+    manifest: ActionManifest
+    digest: str
+
+
+Runs = DockerRuns | CompositeRuns | PythonRuns | NodeRuns | ApprovalRuns | GraphRuns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +196,13 @@ class ActionManifest:
     """What runs, but probably not as its author thinks (keys that GitHub would ignore in silence)."""
 
     def uses(self) -> tuple[str, ...]:
-        """The actions that this one uses itself: those of a composite action's steps, each once."""
-        if not isinstance(self.runs, CompositeRuns):
-            return ()
-        return tuple(dict.fromkeys(step.uses for step in self.runs.steps if step.uses is not None))
+        """The packages that this one uses itself, each once: those of a composite action's steps; those of a
+        graph's jobs, and of the actions in its own folders."""
+        match self.runs:
+            case CompositeRuns(steps=steps):
+                return tuple(dict.fromkeys(step.uses for step in steps if step.uses is not None))
+            case GraphRuns(uses=uses, parts=parts):
+                of_parts = [text for part in parts.values() for text in part.manifest.uses()]
+                return tuple(dict.fromkeys([*uses.values(), *of_parts]))
+            case _:
+                return ()

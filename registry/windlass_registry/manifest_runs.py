@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import yaml
 
-from windlass_registry.documents import Reader, Value, did_you_mean, is_null, value_of
+from windlass_registry.documents import Reader, Value, did_you_mean, is_null, merged_items, value_of
 from windlass_registry.manifest_model import (
     ApprovalRuns,
     CompositeRuns,
     DockerRuns,
+    GraphRuns,
     NodeRuns,
-    OtherRuns,
     PythonRuns,
     Runs,
 )
@@ -35,7 +35,7 @@ RUNS_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "composite": ("steps",),
     "python": ("main", "image", "requirements"),
     "approval": ("message", "approvers", "approvals", "timeout-minutes"),
-    "workflow": ("main", "jobs", "inputs", "env", "defaults"),
+    "workflow": ("jobs", "env", "defaults"),
     **dict.fromkeys(NODES, ("main", "pre", "post", "pre-if", "post-if")),
 }
 """Every `runs.using`, with the keys that stand beside it."""
@@ -61,7 +61,7 @@ def read_runs(reader: Reader, node: yaml.Node, *, is_strict: bool) -> Runs | Non
             say = reader.error if is_strict else reader.warn
             say(key, f"unknown key '{name}' in 'runs' with 'using: {using}'", did_you_mean(name, known))
     fields = {name: value for name, (_, value) in entries.items() if name in known and not is_null(value)}
-    return _READERS.get(using, _other)(reader, node, using, fields)
+    return _READERS[using](reader, node, using, fields)
 
 
 def _needed(
@@ -164,8 +164,35 @@ def _approval(reader: Reader, node: yaml.Node, using: str, fields: dict[str, yam
     )
 
 
-def _other(reader: Reader, node: yaml.Node, using: str, fields: dict[str, yaml.Node]) -> Runs | None:
-    return OtherRuns(using=using)
+def _graph(reader: Reader, node: yaml.Node, using: str, fields: dict[str, yaml.Node]) -> Runs | None:
+    """The jobs are left to the runner, whose language they are in; what they use is read."""
+    if "jobs" not in fields:
+        reader.error(node, "'using: workflow' needs 'jobs'", "write them as in a workflow")
+        return None
+    jobs = reader.entries(fields["jobs"], "'jobs'")
+    if not jobs and isinstance(fields["jobs"], yaml.MappingNode):
+        reader.error(fields["jobs"], "'jobs' is empty", "write one job or more under it")
+    found = (text for _, job in jobs.values() for text in _used_by(job))
+    return GraphRuns(uses={text: text for text in found if not is_own_folder(text)})
+
+
+def _used_by(job: yaml.Node) -> Iterator[str]:
+    """What a job and its steps use, as far as it is written as it should be: who reads the jobs says more."""
+    steps = [node for key, node in _pairs(job) if key == "steps" and isinstance(node, yaml.SequenceNode)]
+    for each in (job, *(item for node in steps for item in node.value)):
+        for key, value in _pairs(each):
+            if key == "uses" and isinstance(value, yaml.ScalarNode) and value.value.strip():
+                yield value.value.strip()
+
+
+def _pairs(node: yaml.Node) -> Iterator[tuple[str, yaml.Node]]:
+    if isinstance(node, yaml.MappingNode):
+        yield from ((str(key.value), value) for key, value in merged_items(node))
+
+
+def is_own_folder(uses: str) -> bool:
+    """Whether a graph's job names an action in a folder of its own package."""
+    return uses in (".", "$") or uses.startswith(("./", "$/"))
 
 
 def _check_inside(reader: Reader, node: yaml.Node | None, key: str, path: str | None) -> None:
@@ -186,7 +213,8 @@ _READERS: Final = {
     "composite": _composite,
     "python": _python,
     "approval": _approval,
+    "workflow": _graph,
     **dict.fromkeys(NODES, _node),
 }
 
-__all__ = ["NODES", "RUNS_KEYS", "is_dockerfile", "read_runs"]
+__all__ = ["NODES", "RUNS_KEYS", "is_dockerfile", "is_own_folder", "read_runs"]

@@ -21,7 +21,7 @@ from windlass_registry.archive import LEFT_OUT, ArchiveLimits, Entry
 from windlass_registry.catalog import GitPackage
 from windlass_registry.documents import did_you_mean
 from windlass_registry.errors import AuthorError, OperatorError, Problem, UpstreamError
-from windlass_registry.manifest import ActionManifest, CompositeRuns
+from windlass_registry.manifest import ActionManifest, CompositeRuns, GraphRuns
 from windlass_registry.refs import GitRef, RefError, as_inside_git
 from windlass_registry.sources.packages import Package, load_package
 from windlass_registry.store import Store
@@ -201,13 +201,22 @@ def in_repository(package: Package, ref: GitRef) -> Package:
 
 
 def _written_out(manifest: ActionManifest, ref: GitRef) -> ActionManifest:
-    if not isinstance(manifest.runs, CompositeRuns):
-        return manifest
-    steps = tuple(
-        step if step.uses is None else replace(step, uses=as_inside_git(step.uses, ref))
-        for step in manifest.runs.steps
-    )
-    return replace(manifest, runs=replace(manifest.runs, steps=steps))
+    match manifest.runs:
+        case CompositeRuns() as runs:
+            steps = tuple(
+                step if step.uses is None else replace(step, uses=as_inside_git(step.uses, ref))
+                for step in runs.steps
+            )
+            return replace(manifest, runs=replace(runs, steps=steps))
+        case GraphRuns() as runs:
+            uses = {written: as_inside_git(text, ref) for written, text in runs.uses.items()}
+            parts = {
+                path: replace(part, manifest=_written_out(part.manifest, ref))
+                for path, part in runs.parts.items()
+            }
+            return replace(manifest, runs=replace(runs, uses=uses, parts=parts))
+        case _:
+            return manifest
 
 
 def _pinned(ref: GitRef, pinned: str, now: _Found | None) -> _Found:

@@ -10,6 +10,7 @@ from typing import Final
 
 from windlass_registry.archive import Entry, digest_entries, read_folder
 from windlass_registry.errors import AuthorError, Problem
+from windlass_registry.graph_parts import with_own_folders
 from windlass_registry.manifest import ActionManifest, PythonRuns, parse_manifest
 
 MANIFEST_NAMES: Final = ("action.yml", "action.yaml")
@@ -52,6 +53,9 @@ def manifest_of(entries: Mapping[str, Entry], *, shown_as: str) -> ActionManifes
         return None
     path = f"{shown_as}/{name}" if shown_as else name
     manifest = parse_manifest(_content(entries, name), path=path)
+    manifest = with_own_folders(
+        manifest, entries, lambda files, shown: manifest_of(files, shown_as=shown), shown_as=shown_as
+    )
     if isinstance(manifest.runs, PythonRuns):
         for file in (manifest.runs.main, manifest.runs.requirements):
             if file is not None and file.removeprefix("./") not in entries:

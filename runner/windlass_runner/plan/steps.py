@@ -16,6 +16,7 @@ from windlass_registry.manifest import (
     ApprovalRuns,
     CompositeRuns,
     DockerRuns,
+    GraphRuns,
     NodeRuns,
     PythonRuns,
     ServedApp,
@@ -180,10 +181,10 @@ def _action(frame: StepFrame, uses: str, with_: Mapping[str, Value], packages: P
                 remedy="write it under 'uses' of a job that the next ones need",
                 uses=uses,
             )
-        case other:
+        case GraphRuns():
             raise NoEngineYet(
-                f"action '{uses}' is of the kind 'using: {other.using}', which this runner cannot run yet",
-                remedy="use an action of the kind docker, composite, node or python",
+                f"action '{uses}' is a graph of jobs, which stands for a job and is no step",
+                remedy="write it under 'uses' of a job",
                 uses=uses,
             )
 

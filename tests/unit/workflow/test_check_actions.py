@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from windlass_registry.manifest import ActionInput, ActionManifest, ApprovalRuns, DockerRuns, OtherRuns
+from windlass_registry.manifest import ActionInput, ActionManifest, ApprovalRuns, DockerRuns, NodeRuns
 from windlass_runner.workflow.lint import check_actions
 from windlass_runner.workflow.parse import parse_workflow
 
 
 def manifest(*inputs: ActionInput, **changes: Any) -> ActionManifest:
-    values = {"name": "x", "inputs": {item.name: item for item in inputs}, "runs": OtherRuns(using="node20")}
+    values = {
+        "name": "x",
+        "inputs": {item.name: item for item in inputs},
+        "runs": NodeRuns(using="node20", main="x.js"),
+    }
     return ActionManifest(**{**values, **changes})
 
 
