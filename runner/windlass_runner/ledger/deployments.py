@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Select, select, update
 
-from windlass_runner.ledger.gate_records import DeploymentRecord, NewDeployment
+from windlass_runner.ledger.gate_records import DeploymentRecord, DeploymentState, NewDeployment
 from windlass_runner.ledger.gate_tables import deployments
 from windlass_runner.ledger.outbox import Outbox
 from windlass_runner.ledger.records import RunRecord, State
@@ -90,9 +90,13 @@ class Deployments:
         environment: str | None = None,
         repository: str | None = None,
         within: Collection[str] | None = None,
+        sha: str | None = None,
+        state: DeploymentState | None = None,
         limit: int = 50,
+        before: int | None = None,
     ) -> DeploymentList:
-        """The newest first, at most `limit`. `within`: only of these repositories."""
+        """The newest first, at most `limit`; `before` is the number of the last one of the page before.
+        `within`: only of these repositories."""
         query = select(deployments).order_by(deployments.c.id.desc()).limit(limit)
         if environment is not None:
             query = query.where(deployments.c.environment == environment)
@@ -100,6 +104,12 @@ class Deployments:
             query = query.where(deployments.c.repository == repository)
         if within is not None:
             query = query.where(deployments.c.repository.in_(within))
+        if sha is not None:
+            query = query.where(deployments.c.sha == sha)
+        if state is not None:
+            query = query.where(deployments.c.state == state)
+        if before is not None:
+            query = query.where(deployments.c.id < before)
         return self._list(query)
 
     def _replaced_by(self, run_id: str, job_key: str) -> DeploymentList:

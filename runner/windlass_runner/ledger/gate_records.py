@@ -42,6 +42,18 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingGate:
+    """A gate at which a job waits now, and whose job that is."""
+
+    run_id: str
+    repository: str
+    ref: str | None
+    sha: str
+    workflow: str
+    gate: Gate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewDeployment:
     """A job that deploys to an environment is released: it runs, or waits for that."""
 

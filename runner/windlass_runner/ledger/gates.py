@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import literal, select, tuple_
 
-from windlass_runner.ledger.gate_records import Answer, Gate
+from windlass_runner.ledger.gate_records import Answer, Gate, WaitingGate
 from windlass_runner.ledger.gate_tables import gate_answers, gates
-from windlass_runner.ledger.schema import jobs
+from windlass_runner.ledger.schema import jobs, runs
 from windlass_runner.ledger.store import Row, Store
 from windlass_runner.ledger.texts import from_json, storable, to_json
 
 GateList = list[Gate]
+WaitingList = list[WaitingGate]
 
 
 class Gates:
@@ -64,18 +65,49 @@ class Gates:
 
     def of_run(self, run_id: str) -> GateList:
         """All gates that jobs of a run came to, with the answers, in the order in which they did."""
-        answers: dict[str, list[Answer]] = {}
-        said = select(gate_answers).where(gate_answers.c.run_id == run_id).order_by(gate_answers.c.at)
-        for row in self._store.rows(said):
-            answers.setdefault(row["job_key"], []).append(_answer(row))
+        answers = self._answers([run_id])
         query = select(gates).where(gates.c.run_id == run_id).order_by(gates.c.opened_at, gates.c.job_key)
-        return [_gate(row, answers.get(row["job_key"], ())) for row in self._store.rows(query)]
+        return [_gate(row, answers.get((run_id, row["job_key"]), ())) for row in self._store.rows(query)]
+
+    def waiting(
+        self,
+        *,
+        within: Collection[str] | None = None,
+        limit: int = 50,
+        after: tuple[str, str] | None = None,
+    ) -> WaitingList:
+        """Those at which a job waits now, of the oldest run first, at most `limit`. `within`: only of these
+        repositories; `after`: the run and the job of the last one of the page before."""
+        place = (gates.c.run_id, gates.c.job_key)
+        query = (
+            select(gates, runs.c.repository, runs.c.ref, runs.c.sha, runs.c.workflow)
+            .join(jobs, (jobs.c.run_id == gates.c.run_id) & (jobs.c.key == gates.c.job_key))
+            .join(runs, runs.c.id == gates.c.run_id)
+            .where(jobs.c.state == "waiting")
+            .order_by(*place)
+            .limit(limit)
+        )
+        if within is not None:
+            query = query.where(runs.c.repository.in_(within))
+        if after is not None:
+            query = query.where(tuple_(*place) > tuple_(literal(after[0]), literal(after[1])))
+        rows = self._store.rows(query)
+        answers = self._answers({row["run_id"] for row in rows})
+        return [_waiting(row, answers.get((row["run_id"], row["job_key"]), ())) for row in rows]
 
     def waiting_runs(self) -> frozenset[str]:
         """The runs of which a job waits at a gate now."""
         at_job = (jobs.c.run_id == gates.c.run_id) & (jobs.c.key == gates.c.job_key)
         query = select(gates.c.run_id).join(jobs, at_job).where(jobs.c.state == "waiting").distinct()
         return frozenset(str(row["run_id"]) for row in self._store.rows(query))
+
+    def _answers(self, run_ids: Collection[str]) -> dict[tuple[str, str], list[Answer]]:
+        """What was said, by run and job, the oldest first."""
+        found: dict[tuple[str, str], list[Answer]] = {}
+        said = select(gate_answers).where(gate_answers.c.run_id.in_(run_ids)).order_by(gate_answers.c.at)
+        for row in self._store.rows(said):
+            found.setdefault((row["run_id"], row["job_key"]), []).append(_answer(row))
+        return found
 
 
 def person(actor: str) -> str:
@@ -87,6 +119,12 @@ def _gate(row: Row, answers: Iterable[Answer]) -> Gate:
     names = ("job_key", "environment", "message", "approvals", "opened_at", "not_before", "ends_at")
     told: dict[str, Any] = {name: row[name] for name in names}
     return Gate(**told, approvers=tuple(from_json(row["approvers"])), answers=tuple(answers))
+
+
+def _waiting(row: Row, answers: Iterable[Answer]) -> WaitingGate:
+    names = ("run_id", "repository", "ref", "sha", "workflow")
+    told: dict[str, Any] = {name: row[name] for name in names}
+    return WaitingGate(**told, gate=_gate(row, answers))
 
 
 def _answer(row: Row) -> Answer:

@@ -24,6 +24,7 @@ from windlass_runner.ledger.records import Scope
 from windlass_runner.web.api_access import RateLimit, admit
 from windlass_runner.web.api_asking import cancel, rerun, show_request, start_run, stop_app
 from windlass_runner.web.api_calls import Call, Source
+from windlass_runner.web.api_environments import list_deployments, list_gates
 from windlass_runner.web.api_gates import approve, reject
 from windlass_runner.web.api_news import News
 from windlass_runner.web.api_reading import list_events, list_repositories, list_runs, show_log, show_run
@@ -45,6 +46,8 @@ _ENDPOINTS: Final[tuple[tuple[str, str, Scope, Endpoint], ...]] = (
     ("POST", "/runs/{run}/jobs/{job:path}/stop", "run", stop_app),
     ("POST", "/runs/{run}/cancel", "run", cancel),
     ("POST", "/runs/{run}/rerun", "run", rerun),
+    ("GET", "/deployments", "read", list_deployments),
+    ("GET", "/gates", "read", list_gates),
     ("GET", "/requests/{request:int}", "run", show_request),
 )
 

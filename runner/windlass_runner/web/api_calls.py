@@ -63,6 +63,14 @@ class Call:
         """The watched repositories that the token may see: addresses by name."""
         return {name: url for name, url in self.source.repositories.items() if sees(self.token, name)}
 
+    def within(self, repository: str | None) -> list[str] | None:
+        """The addresses of the repositories to look in, where this one is asked for (its name or address),
+        or none; None: in all."""
+        if repository is not None:
+            url = self.source.repositories.get(repository, repository)
+            return [url] if self.sees(url) else []
+        return list(self.visible().values()) if self.token.repositories else None
+
     def run(self) -> RunRecord:
         """The run that the path names. Blocks. Raises `UnknownRun`, `HttpProblem`."""
         run = self.ledger.runs.get(self.request.path_params["run"])

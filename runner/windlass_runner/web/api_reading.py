@@ -43,21 +43,13 @@ async def list_runs(call: Call) -> Response:
     query = call.query("repository", "workflow", "state", "ref", "sha", "limit", "cursor")
     limit = query.whole("limit", 50, least=1, most=200)
     state = query.word("state", _STATES)
-    wanted = query.text("repository")
-    visible = call.visible()
-    within = None
-    if wanted is not None:
-        url = call.source.repositories.get(wanted, wanted)
-        within = [url] if call.sees(url) else []
-    elif call.token.repositories:
-        within = list(visible.values())
     found = await run_in_threadpool(
         call.ledger.runs.list,
         workflow=query.text("workflow"),
         state=None if state is None else _STATES[state],
         ref=query.text("ref"),
         sha=query.text("sha"),
-        within=within,
+        within=call.within(query.text("repository")),
         limit=limit + 1,
         before=query.text("cursor"),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from windlass_runner.ledger.gate_records import DeploymentRecord, WaitingGate
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.records import EventRecord, JobRecord, RunRecord
 from windlass_runner.run.answers import gates_json
@@ -71,6 +72,42 @@ def whole_run_view(
     """A run with its jobs, in the order of the plan."""
     views = [job_view(job, gates.get(job.key)) for job in jobs]
     return {**run_view(run, repository=repository), "jobs": views}
+
+
+def waiting_view(waiting: WaitingGate, *, repository: str) -> dict[str, Any]:
+    """A gate at which a job waits. `repository`: its name."""
+    key = waiting.gate.job_key
+    return {
+        "run": waiting.run_id,
+        "url": run_url(waiting.run_id),
+        "job": key,
+        "repository": repository,
+        "ref": waiting.ref,
+        "sha": waiting.sha,
+        "workflow": waiting.workflow,
+        "gate": gates_json([waiting.gate])[key],
+    }
+
+
+def deployment_view(deployment: DeploymentRecord, *, repository: str) -> dict[str, Any]:
+    """What was deployed where. `repository`: its name."""
+    return {
+        "id": deployment.id,
+        "environment": deployment.environment,
+        "state": deployment.state,
+        "reason": deployment.reason,
+        "url": deployment.url,
+        "repository": repository,
+        "ref": deployment.ref,
+        "sha": deployment.sha,
+        "workflow": deployment.workflow,
+        "run": deployment.run_id,
+        "job": deployment.job_key,
+        "actor": deployment.actor,
+        "approved_by": list(deployment.approved_by),
+        "created_at": deployment.created_at,
+        "changed_at": deployment.changed_at,
+    }
 
 
 def event_view(event: EventRecord) -> dict[str, Any]:

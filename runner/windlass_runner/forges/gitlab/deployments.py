@@ -122,7 +122,12 @@ class Deployments:
 
     def _fetch(self, path: str, environment: str, sha: str) -> list[_Posted]:
         """What we posted of the commit, oldest first; of very many the newest."""
-        query: dict[str, str | int] = {"environment": environment, "order_by": "id", "sort": "desc", "per_page": _PAGE}
+        query: dict[str, str | int] = {
+            "environment": environment,
+            "order_by": "id",
+            "sort": "desc",
+            "per_page": _PAGE,
+        }
         found: list[_Posted] = []
         for page in range(1, _MOST_PAGES + 1):
             items = self._api.fetch_list(f"{path}/deployments", {**query, "page": page})
