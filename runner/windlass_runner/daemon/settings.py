@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
-from urllib.parse import urlsplit
 
 from windlass_registry.errors import OperatorError, Problem
 from windlass_registry.policy import Policy
@@ -22,6 +21,7 @@ from windlass_runner.daemon.policy_settings import GIT_ADDRESSES, read_policy
 from windlass_runner.daemon.registry_settings import RegistrySettings, read_registries
 from windlass_runner.daemon.repository_settings import RepositorySettings, read_repositories
 from windlass_runner.daemon.secret_sources import SecretSource, read_secret_source
+from windlass_runner.daemon.server_addresses import apps_address, listen_address, web_address
 from windlass_runner.daemon.toml_reader import Places, Section, SettingsError, decode
 from windlass_runner.run.kept import DEFAULT_LIMIT_BYTES
 from windlass_runner.workflow.quantities import size_bytes
@@ -42,9 +42,9 @@ class ServerSettings:
     port: int = 8470
     url: str | None = None
     apps_url: str | None = None
+    """The same daemon under a host name for apps alone; with `*` for its first label, one for each."""
     link_apps: bool = False
     """Whether checks, notes and pages of runs carry the links of apps, which open them to whoever reads."""
-    """The same daemon under a host name that is for apps alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,34 +169,16 @@ def _server(section: Section) -> ServerSettings:
     host, port = "127.0.0.1", 8470
     listen = section.text("listen")
     if listen is not None:
-        found = _address(listen)
+        found = listen_address(listen)
         if found is None:
             section.error("listen", f"'{listen}' is not an address", "write it as 127.0.0.1:8470")
         else:
             host, port = found
-    url = _web_address(section, "url", "https://ci.example.org")
-    apps_url = _web_address(section, "apps_url", "https://apps.example.org")
-    if apps_url is not None and (url is None or urlsplit(url).netloc == urlsplit(apps_url).netloc):
-        section.error("apps_url", "'apps_url' needs a host name that is not that of 'url'", "leave it out")
+    url = web_address(section, "url", "https://ci.example.org")
+    apps_url = apps_address(section, url)
     link_apps = section.flag("link_apps") or False
     section.finish()
     return ServerSettings(host=host, port=port, url=url, apps_url=apps_url, link_apps=link_apps)
-
-
-def _web_address(section: Section, key: str, example: str) -> str | None:
-    """Without a slash at its end."""
-    url = section.text(key)
-    if url is not None and urlsplit(url).scheme not in ("http", "https"):
-        section.error(key, f"'{url}' is not an http address", f"write it as {example}")
-    return url.rstrip("/") if url else None
-
-
-def _address(text: str) -> tuple[str, int] | None:
-    host, colon, port = text.rpartition(":")
-    host = host.strip("[]")
-    if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65_535:
-        return None
-    return host, int(port)
 
 
 def _storage(section: Section, folder: Path, environ: Mapping[str, str]) -> StorageSettings:

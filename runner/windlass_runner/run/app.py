@@ -75,7 +75,12 @@ def answering_apps(ledger: Ledger, run: RunRecord) -> dict[str, float]:
 
 def app_base(run_id: str, job_key: str) -> str:
     """The path below which a job's app serves, and the daemon shows it."""
-    return f"/apps/{run_id}/{slug(job_key)}/"
+    return base_path(run_id, slug(job_key))
+
+
+def base_path(run_id: str, name: str) -> str:
+    """The same, of a job's name in paths."""
+    return f"/apps/{run_id}/{name}/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,8 @@
 """Apps behind the daemon: `/apps/<run>/<job>` with a signed link opens one, all below is the app's.
 
 An app is a running job that serves HTTP (`run.app`). Its pages share the daemon's address, unless the
-settings name another for them; so what they may do there is narrow (`web.apps_gate`).
+settings name another for them, or one for each; where they share it, what they may do is narrow
+(`web.apps_gate`).
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from windlass_registry.errors import WindlassError
 from windlass_runner.ledger.ledger import Ledger
-from windlass_runner.run.app import AppAddress
+from windlass_runner.run.app import AppAddress, base_path
 from windlass_runner.web.apps_gate import (
-    SAFE_METHODS,
     by_name,
-    comes_from_elsewhere,
     cookie_for,
     find_app,
+    is_at_home,
     is_let_in,
+    may_come,
 )
 from windlass_runner.web.apps_http import AppUnreachable, pass_request
 from windlass_runner.web.apps_sockets import pass_socket
@@ -39,6 +40,7 @@ MOST_SOCKETS: Final = 64
 _NO_LINK: Final = (
     "Open this app by its link, from the check or the page of its run. A link lets you in for 8 hours."
 )
+_NOTHING: Final = "There is nothing here."
 _GONE: Final = "This app has ended, or is not ready yet. The page of its run says which."
 _POLICY_VIOLATION: Final = 1008
 _TRY_AGAIN: Final = 1013
@@ -56,14 +58,16 @@ def make_apps(shown: Shown) -> list[BaseRoute]:
 
 
 def only_apps_at(address: str, app: ASGIApp) -> ASGIApp:
-    """An application that shows apps under that address, and there nothing else."""
-    host = urlsplit(address).netloc
+    """An application that shows apps under that address, and there nothing else. With `*` for its first
+    label: under all such host names."""
+    host = urlsplit(address).netloc.lower()
 
     async def front(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket"):
-            is_apps_host = by_name(scope["headers"]).get("host") == host
-            if is_apps_host != scope["path"].startswith("/apps/"):
-                await _refuse(scope, receive, send, HTTPStatus.NOT_FOUND, "There is nothing here.")
+            asked = by_name(scope["headers"]).get("host", "").lower()
+            is_for_apps = host in (asked, f"*.{asked.partition('.')[2]}")
+            if is_for_apps != scope["path"].startswith("/apps/"):
+                await _refuse(scope, receive, send, HTTPStatus.NOT_FOUND, _NOTHING)
                 return
         await app(scope, receive, send)
 
@@ -82,6 +86,8 @@ class _Apps:
         links = self._shown.links()
         assert links is not None  # `behind_link` has asked
         run_id, name = request.path_params["run"], request.path_params["job"]
+        if not is_at_home(links, base_path(run_id, name), by_name(request.headers.raw)):
+            return told(HTTPStatus.NOT_FOUND, _NOTHING)
         app = find_app(ledger, run_id, name)
         if app is None:
             return told(HTTPStatus.GONE, _GONE)
@@ -107,12 +113,14 @@ class _Apps:
         if ledger is None or links is None:
             await _refuse(scope, receive, send, HTTPStatus.SERVICE_UNAVAILABLE, "Come again soon.")
             return
-        base = f"/apps/{run_id}/{name}/"
+        base, headers = base_path(run_id, name), by_name(scope["headers"])
+        if not is_at_home(links, base, headers):
+            await _refuse(scope, receive, send, HTTPStatus.NOT_FOUND, _NOTHING)
+            return
         if not is_let_in(links, base, scope["headers"], at=self._shown.clock()):
             await _refuse(scope, receive, send, HTTPStatus.FORBIDDEN, _NO_LINK)
             return
-        is_safe = scope["type"] == "http" and scope["method"] in SAFE_METHODS
-        if not is_safe and comes_from_elsewhere(links, by_name(scope["headers"])):
+        if not may_come(links, base, scope.get("method"), headers):
             await _refuse(scope, receive, send, HTTPStatus.FORBIDDEN, "Another site may not do that.")
             return
         try:

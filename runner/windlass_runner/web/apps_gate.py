@@ -2,7 +2,7 @@
 
 A link signed by us (`web.links`) opens an app: it sets a cookie for the app's own path, and that lets its
 page in for some hours. What an app says is changed so that it reaches nothing else of the daemon: its cookies
-stay below its path, and its pages may speak to that path alone.
+stay below its path, and where it shares the daemon's host name its pages may speak to that path alone.
 """
 
 from __future__ import annotations
@@ -18,6 +18,10 @@ from windlass_runner.run.storage import slug
 from windlass_runner.web.links import LinkEnded, LinkRefused, Links
 
 COOKIE: Final = "windlass-app"
+_HOST_COOKIE: Final = f"__Host-{COOKIE}"
+"""No other host can set one of this name
+(https://datatracker.ietf.org/doc/html/draft-ietf-httpbis-rfc6265bis#section-4.1.3.2)."""
+_OURS: Final = (COOKIE, _HOST_COOKIE)
 COOKIE_LIFETIME_S: Final = 8 * 3600.0
 SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS")
 _HOP_BY_HOP: Final = frozenset(
@@ -46,10 +50,12 @@ def find_app(ledger: Ledger, run_id: str, name: str) -> AppAddress | None:
 def cookie_for(links: Links, base: str, *, at: float) -> str:
     """The `Set-Cookie` that lets its bearer in below that path."""
     ends, signature = links.sign(base, until=at + COOKIE_LIFETIME_S)
-    secure = "; Secure" if links.apps.startswith("https:") else ""
+    is_secure = links.app_address(base).startswith("https:")
+    is_of_host = is_secure and links.keeps_apps_apart
+    name, path = (_HOST_COOKIE, "/") if is_of_host else (COOKIE, base)
     return (
-        f"{COOKIE}={ends}.{signature}; Path={base}; Max-Age={COOKIE_LIFETIME_S:.0f};"
-        f" HttpOnly; SameSite=Lax{secure}"
+        f"{name}={ends}.{signature}; Path={path}; Max-Age={COOKIE_LIFETIME_S:.0f};"
+        f" HttpOnly; SameSite=Lax{'; Secure' if is_secure else ''}"
     )
 
 
@@ -57,7 +63,7 @@ def is_let_in(links: Links, base: str, headers: Iterable[tuple[bytes, bytes]], *
     """Whether a request shows the cookie of that path."""
     for name, value in _cookies(headers):
         ends, _, signature = value.partition(".")
-        if name != COOKIE:
+        if name not in _OURS:
             continue
         try:
             links.check(base, {"ends": ends, "signature": signature}, at=at)
@@ -67,13 +73,34 @@ def is_let_in(links: Links, base: str, headers: Iterable[tuple[bytes, bytes]], *
     return False
 
 
-def comes_from_elsewhere(links: Links, headers: Mapping[str, str]) -> bool:
-    """Whether a page of another site sends this."""
-    origin = headers.get("origin")
-    return origin is not None and urlsplit(origin).netloc not in (
-        headers.get("host", ""),
-        urlsplit(links.apps).netloc,
+def is_at_home(links: Links, base: str, headers: Mapping[str, str]) -> bool:
+    """Whether an app is asked for under the host name that is its own, where it has one."""
+    return not links.has_own_apps_address or headers.get("host", "").lower() == _host(links, base)
+
+
+def may_come(links: Links, base: str, method: str | None, headers: Mapping[str, str]) -> bool:
+    """Whether the page that sends this is the app's own, or somebody followed a link. `method` None: it is
+    a WebSocket.
+
+    The app's cookie does not tell: to browsers, host names below one domain are one site. The rule is that of
+    https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header, and of `Origin` where a browser is older.
+    """
+    site = headers.get("sec-fetch-site", "none")
+    is_opened = method in ("GET", "HEAD") and (
+        (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")) == ("navigate", "document")
     )
+    if site not in ("same-origin", "none") and not is_opened:
+        return False
+    origin = headers.get("origin")
+    if method in SAFE_METHODS or origin is None:
+        return True
+    if links.has_own_apps_address:
+        return origin.lower() == links.app_address(base).lower()
+    return urlsplit(origin).netloc in (headers.get("host", ""), urlsplit(links.address).netloc)
+
+
+def _host(links: Links, base: str) -> str:
+    return urlsplit(links.app_address(base)).netloc.lower()
 
 
 def by_name(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
@@ -93,7 +120,7 @@ def passed_on(headers: Iterable[tuple[bytes, bytes]], app: AppAddress) -> Header
         kept.append((b"origin", own.encode()))
     if "referer" in told:
         kept.append((b"referer", (own + (urlsplit(told["referer"]).path or "/")).encode("latin-1")))
-    cookies = "; ".join(f"{name}={value}" for name, value in _cookies(pairs) if name != COOKIE)
+    cookies = "; ".join(f"{name}={value}" for name, value in _cookies(pairs) if name not in _OURS)
     if cookies:
         kept.append((b"cookie", cookies.encode("latin-1")))
     return kept
@@ -110,15 +137,19 @@ def passed_back(headers: Iterable[tuple[bytes, bytes]], app: AppAddress, links: 
             kept.append((name, b"/" + value.removeprefix(own) if value.startswith(own) else value))
         elif name == b"set-cookie":
             kept.extend((name, cookie) for cookie in _own_cookies(value, app.base))
-    if not links.has_own_apps_address:
-        kept.append((b"content-security-policy", _policy(links.address, app.base).encode()))
+    kept.append((b"content-security-policy", _policy(links, app.base).encode()))
     kept.append((b"x-content-type-options", b"nosniff"))
+    if not any(name == b"referrer-policy" for name, _ in pairs):
+        kept.append((b"referrer-policy", b"same-origin"))  # other sites learn nothing of where the app is
     return kept
 
 
-def _policy(address: str, base: str) -> str:
-    """It loads pictures and scripts from where it likes, but asks and sends only below its own path."""
-    place = address + base
+def _policy(links: Links, base: str) -> str:
+    """It loads pictures and scripts from where it likes. Where it shares a host name with the daemon, it asks
+    and sends only below its own path."""
+    if links.has_own_apps_address:
+        return "frame-ancestors 'self'"
+    place = links.address + base
     own = f"{place} {'ws' + place.removeprefix('http')}"
     return (
         f"connect-src {own} data: blob:; form-action {place}; frame-src {place} data: blob:;"
@@ -135,7 +166,7 @@ def _own_cookies(value: bytes, base: str) -> list[bytes]:
         return []
     found = []
     for name, morsel in cookie.items():
-        if name != COOKIE:
+        if name not in _OURS:
             morsel["domain"], morsel["path"] = "", base
             found.append(morsel.OutputString().encode("latin-1"))
     return found

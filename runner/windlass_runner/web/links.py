@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from base64 import urlsafe_b64encode
+from base64 import b32encode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 from urllib.parse import quote, urlencode
 
 from windlass_runner.ledger.records import RunRecord
-from windlass_runner.run.storage import slug
+from windlass_runner.run.app import app_base
 
 LIFETIME_S: Final = 30 * 86_400.0
+_LABEL_BYTES: Final = 20
+"""Of the host name of an app: nobody guesses it, and it makes 32 letters of a label's 63."""
 LINKED_TYPES: Final = ("artifact", "volume")
 """Outputs that are handed out; the others are texts, or versions of their own."""
 
@@ -33,7 +35,8 @@ class LinkEnded(Exception):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Links:
     """`address`: how others reach the daemon, without a slash at its end. `key`: 32 secret bytes.
-    `apps_address`: a host name that is for apps alone, if there is one."""
+    `apps_address`: where apps are reached, if that is elsewhere; with `*` for its first label each app has a
+    host name of its own."""
 
     address: str
     key: bytes = field(repr=False)
@@ -43,14 +46,22 @@ class Links:
     run any code."""
 
     @property
-    def apps(self) -> str:
-        """Where apps are reached."""
-        return self.apps_address or self.address
-
-    @property
     def has_own_apps_address(self) -> bool:
         """Whether apps share no host name with the rest of the daemon."""
         return self.apps_address is not None
+
+    @property
+    def keeps_apps_apart(self) -> bool:
+        """Whether apps share no host name with each other."""
+        return self.apps_address is not None and "*" in self.apps_address
+
+    def app_address(self, base: str) -> str:
+        """Where the app of that base path is reached, without the path: the same each time."""
+        if self.apps_address is None:
+            return self.address
+        digest = hmac.new(self.key, f"host name\n{base}".encode(), hashlib.sha256).digest()
+        label = b32encode(digest[:_LABEL_BYTES]).decode().lower()
+        return self.apps_address.replace("*", label)
 
     def make(self, *words: str, since: float) -> str:
         """The address of `/word/word…`, open for 30 days from then (seconds since 1970)."""
@@ -89,7 +100,8 @@ def run_url(links: Links, run: RunRecord) -> str:
 
 def app_url(links: Links, run_id: str, job_key: str, *, since: float) -> str:
     """What opens the app that a job serves."""
-    return replace(links, address=links.apps).make("apps", run_id, slug(job_key), since=since)
+    base = app_base(run_id, job_key)
+    return replace(links, address=links.app_address(base)).make(*base.strip("/").split("/"), since=since)
 
 
 def job_anchor(place: int) -> str:

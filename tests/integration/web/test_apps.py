@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -28,7 +29,7 @@ from windlass_runner.web.apps import make_apps, only_apps_at
 from windlass_runner.web.apps_gate import cookie_for
 from windlass_runner.web.bounds import BoundedProtocol
 from windlass_runner.web.link_gate import Shown
-from windlass_runner.web.links import Links
+from windlass_runner.web.links import Links, app_url
 
 BASE = "/apps/run/job/"
 Says = Callable[[socket.socket], None]
@@ -76,6 +77,7 @@ def app_that(says: Says) -> Iterator[AppAddress]:
 class Front:
     address: str
     cookie: str
+    links: Links
 
     def connection(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection(urlsplit(self.address).netloc, timeout=20)
@@ -107,7 +109,8 @@ def front_of(
             answer_timeout_s = 20.0
 
         with serving_http(wrap(Starlette(routes=routes)), listener, protocol=Short):
-            yield Front(address_of(listener), cookie_for(links, BASE, at=0.0).partition(";")[0])
+            cookie = cookie_for(links, BASE, at=0.0).partition(";")[0]
+            yield Front(address_of(listener), cookie, links)
 
 
 def says(answer: bytes) -> Says:
@@ -219,3 +222,65 @@ def test_a_host_name_for_apps_shows_apps_alone_and_the_others_none() -> None:
         assert front.get() == (404, b"There is nothing here.\n")
         assert front.get("/healthz") == (200, b"the daemon")
         assert front.get("/healthz", Host="apps.example.org")[0] == 404
+
+
+@contextmanager
+def own_host() -> Iterator[tuple[Front, str]]:
+    """An app with a host name of its own, and that name."""
+    url = "https://*.apps.example.org"
+    with (
+        app_that(says(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nyes")) as app,
+        front_of(app, wrap=lambda it: only_apps_at(url, it), apps_url=url) as front,
+    ):
+        yield front, urlsplit(front.links.app_address(BASE)).netloc
+
+
+def test_each_app_is_shown_under_its_own_host_name_alone() -> None:
+    with own_host() as (front, host):
+        assert re.fullmatch("[a-z2-7]{32}[.]apps[.]example[.]org", host)
+        link = app_url(front.links, "run", "job", since=0.0)
+        assert link.startswith(f"https://{host}/apps/run/job?")
+        path = f"{urlsplit(link).path}?{urlsplit(link).query}"
+        told = cookie_for(front.links, BASE, at=0.0)
+        assert told.startswith("__Host-windlass-app=")
+        assert told.endswith("; Path=/; Max-Age=28800; HttpOnly; SameSite=Lax; Secure")
+        assert front.get(path, Host=host)[0] == 303
+        assert front.get(Host=host.upper()) == (200, b"yes")
+        other = urlsplit(front.links.app_address("/apps/run/other/")).netloc
+        for asked in (other, "x.apps.example.org", "*.apps.example.org", urlsplit(front.address).netloc):
+            assert front.get(Host=asked) == (404, b"There is nothing here.\n")
+            assert front.get(path, Host=asked)[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Sec-Fetch-Site": "same-origin"}, 200),
+        ({"Sec-Fetch-Site": "none"}, 200),
+        ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}, 200),
+        ({"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}, 403),
+        ({"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "script"}, 403),
+    ],
+)
+def test_pages_of_another_app_read_nothing_though_browsers_send_the_cookie(
+    headers: dict[str, str], status: int
+) -> None:
+    with own_host() as (front, host):
+        assert front.get(Host=host, **headers)[0] == status
+
+
+def test_pages_of_another_app_write_nothing() -> None:
+    with own_host() as (front, host), closing(front.connection()) as line:
+        for origin, status in ((f"https://{host}", 200), (f"http://{host}", 403), ("null", 403)):
+            line.request("POST", BASE, b"", {"Cookie": front.cookie, "Host": host, "Origin": origin})
+            got = line.getresponse()
+            got.read()
+            assert got.status == status
+
+
+def test_an_app_is_shown_in_no_other_page_and_other_sites_learn_nothing_of_where_it_is() -> None:
+    with own_host() as (front, host), closing(front.connection()) as line:
+        line.request("GET", BASE, headers={"Cookie": front.cookie, "Host": host})
+        got = line.getresponse()
+        assert got.headers["Content-Security-Policy"] == "frame-ancestors 'self'"
+        assert got.headers["Referrer-Policy"] == "same-origin"

@@ -77,6 +77,22 @@ def test_without_a_file_one_machine_is_served() -> None:
     assert settings.storage.path == Path(expected)
 
 
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ('url = "https://ci.example.org"', None),
+        ('url = "http://localhost:8470/"', "http://*.localhost:8470"),
+        ('url = "http://127.0.0.1:80"', "http://*.localhost"),
+        ('url = "http://localhost:8470"\napps_url = "http://127.0.0.1:8470"', "http://127.0.0.1:8470"),
+        ('url = "https://ci.x.org"\napps_url = "https://*.apps.x.org:443/"', "https://*.apps.x.org"),
+    ],
+)
+def test_apps_have_host_names_of_their_own_where_the_owner_or_the_machine_gives_them(
+    tmp_path: Path, told: str, expected: str | None
+) -> None:
+    assert _load(tmp_path, f"[server]\n{told}\n").server.apps_url == expected
+
+
 def test_unknown_keys_are_refused_with_line_and_nearest_word(tmp_path: Path) -> None:
     text = '[server]\nlisten = "127.0.0.1:0"\n  lissten = "x"\n\n[[repository]]\nurl = "/a"\n'
     text += '[[repository]]\nurl = "/b"\npol_s = 3\n[hots]\n'
@@ -123,6 +139,12 @@ def test_a_secret_has_exactly_one_place(tmp_path: Path, source: str) -> None:
         ('[server]\nurl = "https://a"\napps_url = "b"', "3:1: 'b' is not an http address"),
         ('[server]\napps_url = "https://b"', "2:1: 'apps_url' needs a host name that is not that of 'url'"),
         ('[server]\nurl = "http://a"\napps_url = "https://a/"', "3:1: 'apps_url' needs a host name"),
+        (
+            '[server]\nurl = "http://a"\napps_url = "https://b/c"',
+            "3:1: 'https://b/c' is not an address of apps",
+        ),
+        ('[server]\nurl = "http://a"\napps_url = "https://x.*.b"', "3:1: 'https://x.*.b' is not an address"),
+        ('[server]\nurl = "http://a.b"\napps_url = "http://*.b"', "3:1: 'http://*.b' takes in the host name"),
         ("server = 5", "1:1: 'server' must be a table, not 5; write [server]"),
         ('[repository]\nurl = "a"', "1:1: 'repository' must be a list of tables; write [[repository]]"),
         ('[[repository]]\nurl = "https://a:b@host/c.git"', "2:1: 'repository.url' holds a password"),
