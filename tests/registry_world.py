@@ -130,6 +130,7 @@ class World:
         signers: Signers | None = None,
         uses: Sequence[str] = (),
         kind: Kind = "action",
+        picture: str = "",
     ) -> tuple[ReleaseFacts, Publication]:
         """A release with its statement, and the publication of it; nothing is sent."""
         namespace = self.namespace(name.partition("/")[0])
@@ -156,6 +157,7 @@ class World:
             digest=digest,
             size_bytes=len(content),
             kind=kind,
+            picture=picture,
             uses=tuple(uses),
             published=self.now,
             statement=statement_digest(statement),

@@ -32,6 +32,7 @@ Kind = Literal["action", "sample"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 SUMMARY_CHARS: Final = 300
+PICTURE_CHARS: Final = 200
 NOTES_CHARS: Final = 16_000
 REASON_CHARS: Final = 500
 USES_AT_MOST: Final = 200
@@ -39,7 +40,7 @@ USES_AT_MOST: Final = 200
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z\Z")
 _KEYS: Final = frozenset(
     {
-        *("kind", "summary", "uses", "published", "notes", "statement", "measured"),
+        *("kind", "summary", "picture", "uses", "published", "notes", "statement", "measured"),
         *("yanked", "deprecated", "advisories"),
     }
 )
@@ -81,6 +82,8 @@ class ReleaseFacts:
     """Of the canonical archive."""
     kind: Kind = "action"
     summary: str = ""
+    picture: str = ""
+    """Of a sample: its path in the package. Empty where it has none."""
     uses: tuple[str, ...] = ()
     published: datetime
     notes: str = ""
@@ -126,6 +129,8 @@ def custom_of(facts: ReleaseFacts) -> dict[str, Any]:
         "notes": facts.notes,
         "statement": facts.statement,
     }
+    if facts.picture:
+        found["picture"] = facts.picture
     if facts.measured is not None:
         found["measured"] = measured_to_json(facts.measured)
     if facts.yanked is not None:
@@ -152,6 +157,7 @@ def parse_release(path: str, *, digest: str, size_bytes: int, custom: object) ->
         size_bytes=size_bytes,
         kind=reader.kind(),
         summary=reader.text("summary", SUMMARY_CHARS),
+        picture=reader.text("picture", PICTURE_CHARS) if "picture" in reader.fields else "",
         uses=reader.uses(),
         published=reader.time("published", reader.fields.get("published")),
         notes=reader.text("notes", NOTES_CHARS, has_lines=True),

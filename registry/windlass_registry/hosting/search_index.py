@@ -72,6 +72,7 @@ def _package(releases: list[ReleaseFacts], badge: str | None) -> dict[str, Any]:
         "name": newest.name,
         "kind": newest.kind,
         "summary": newest.summary,
+        "picture": newest.picture or None,
         "version": str(newest.version),
         "published": format_time(newest.published),
         "versions": len(releases),

@@ -18,6 +18,7 @@ from windlass_registry.errors import AuthorError, Problem
 from windlass_registry.names import NAME_CHARS, is_name
 from windlass_registry.samples.filling import PLACEHOLDER, fill
 from windlass_registry.samples.parameters import Parameters, read_parameters
+from windlass_registry.samples.picture import Picture, read_picture
 from windlass_registry.versions import Version, VersionError
 
 SAMPLE_NAMES: Final = ("sample.yml", "sample.yaml")
@@ -51,6 +52,7 @@ class SampleManifest:
     agreement: str = ""
     """What a subscriber has to accept."""
     picture: str = ""
+    """Its path in the package."""
     tags: tuple[str, ...] = ()
     workflow: str = "workflow.yaml"
     parameters: Parameters = field(default_factory=Parameters)
@@ -63,6 +65,7 @@ class Sample:
     manifest: SampleManifest
     template: str
     files: Mapping[str, Entry]
+    picture: Picture | None = None
 
 
 def parse_sample(source: bytes | str, *, path: str) -> SampleManifest:
@@ -85,7 +88,7 @@ def read_sample(entries: Sequence[Entry], *, shown_as: str) -> Sample | None:
 
     Raises:
         AuthorError: the manifest is broken, or names a file that is not there, or the template uses a
-            parameter that is not declared.
+            parameter that is not declared, or the picture is none.
     """
     by_name = {entry.name: entry for entry in entries}
     name = next((name for name in SAMPLE_NAMES if name in by_name), None)
@@ -99,8 +102,12 @@ def read_sample(entries: Sequence[Entry], *, shown_as: str) -> Sample | None:
     where = f"{shown_as}/{manifest.workflow}" if shown_as else manifest.workflow
     template = _text_of(by_name[manifest.workflow], path=where)
     _check_template(template, manifest, path=where)
+    picture = None
+    if manifest.picture:
+        shown = f"{shown_as}/{manifest.picture}" if shown_as else manifest.picture
+        picture = read_picture(by_name[manifest.picture], path=shown)
     files = {entry.name.removeprefix(FILES): entry for entry in entries if entry.name.startswith(FILES)}
-    return Sample(manifest=manifest, template=template, files=files)
+    return Sample(manifest=manifest, template=template, files=files, picture=picture)
 
 
 def _read(reader: Reader, root: yaml.Node) -> SampleManifest:

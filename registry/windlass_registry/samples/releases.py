@@ -26,6 +26,8 @@ class SampleRelease:
     digest: str
     source: str
     summary: str = ""
+    picture: str = ""
+    """Its path in the package; '' where there is none."""
     notes: str = ""
     is_yanked: bool = False
     warnings: tuple[str, ...] = ()
@@ -102,6 +104,7 @@ def read_release(folder: Path, *, name: str, source: str) -> SampleRelease:
         digest=digest_entries(entries),
         source=source,
         summary=sample.manifest.description,
+        picture=sample.manifest.picture,
         load=partial(_given, sample),
     )
 

@@ -36,7 +36,21 @@ def _cards(shown: ShownGallery, *, base: str) -> Html:
             else "Try the beginning of a word."
         )
         return fill('<p class="none">Nothing {what}. {hint}</p>', what=what, hint=hint)
-    return fill('<ul class="cards">{cards}</ul>', cards=join(_card(card, base=base) for card in shown.cards))
+    return join(
+        fill(
+            '<ul class="cards" aria-label="{title}">{cards}</ul>',
+            title=dict(_KINDS)[kind],
+            cards=join(_card(card, base=base) for card in shown.cards if card.kind == kind),
+        )
+        for kind in _order(shown)
+    )
+
+
+def _order(shown: ShownGallery) -> list[str]:
+    """The kinds that are listed, each by itself, for samples have pictures: that of the best match first, and
+    where nothing was asked for, samples."""
+    found = list(dict.fromkeys(card.kind for card in shown.cards))
+    return found if shown.text else sorted(found, reverse=True)
 
 
 def _kind(word: str, title: str, shown: ShownGallery, *, base: str) -> Html:
@@ -55,10 +69,11 @@ def _kind(word: str, title: str, shown: ShownGallery, *, base: str) -> Html:
 def _card(card: Card, *, base: str) -> Html:
     namespace, slash, name = card.name.rpartition("/")
     return fill(
-        '<li><a href="{base}{path}"><h2><small>{namespace}</small>{name}</h2>{badges}'
+        '<li><a href="{base}{path}">{picture}<h2><small>{namespace}</small>{name}</h2>{badges}'
         "<p>{summary}</p><footer><span>v{version}</span>{downloads}</footer></a></li>",
         base=base,
         path=card.path,
+        picture=_picture(card, base=base),
         namespace=namespace + slash,
         name=name,
         badges=badges(card),
@@ -68,6 +83,13 @@ def _card(card: Card, *, base: str) -> Html:
         if card.downloads
         else NOTHING,
     )
+
+
+def _picture(card: Card, *, base: str) -> Html:
+    """What a sample yields. Its name stands below: who hears the page misses nothing."""
+    if card.picture is None:
+        return NOTHING
+    return fill('<img src="{base}{path}" alt="" loading="lazy">', base=base, path=card.picture)
 
 
 def _quoted(text: str) -> str:

@@ -34,7 +34,7 @@ def package_page(shown: ShownPackage, *, base: str) -> str:
     if contents.action is not None:
         middle = _action(shown, contents.action)
     elif contents.sample is not None:
-        middle = _sample(shown, contents.sample)
+        middle = _sample(shown, contents.sample, base=base)
     readme = (
         fill('<section class="readme">{text}</section>', text=readme_html(contents.readme))
         if contents.readme
@@ -132,7 +132,7 @@ def _permissions(asked: Mapping[str, Any]) -> Html:
     return fill("<h2>It asks for</h2><p>{it}</p>", it=", ".join(words))
 
 
-def _sample(shown: ShownPackage, sample: Sample) -> Html:
+def _sample(shown: ShownPackage, sample: Sample, *, base: str) -> Html:
     manifest = sample.manifest
     agreement = (
         fill("<h2>Agreement</h2><pre>{text}</pre>", text=manifest.agreement)
@@ -140,16 +140,27 @@ def _sample(shown: ShownPackage, sample: Sample) -> Html:
         else NOTHING
     )
     return fill(
-        '<h2>Subscribe</h2>{command}{graph}{form}<p class="quiet">Licence: {license}</p>{agreement}',
+        '{picture}<h2>Subscribe</h2>{command}{graph}{form}<p class="quiet">Licence: {license}</p>{agreement}',
         command=fill(
             '<div class="copy" data-command="windlass subscribe {uses}">'
             "<code>windlass subscribe {uses}</code></div>",
             uses=shown.uses,
         ),
         graph=fill('<div class="picture">{graph}</div>', graph=graph_svg(outline(sample.template))),
+        picture=_picture(shown, base=base) if sample.picture is not None else NOTHING,
         form=_form(manifest.parameters.form()),
         license=manifest.license,
         agreement=agreement,
+    )
+
+
+def _picture(shown: ShownPackage, *, base: str) -> Html:
+    return fill(
+        '<p><img class="yields" src="{base}{path}/{version}/picture" alt="What {name} yields"></p>',
+        base=base,
+        path=shown.card.path,
+        version=shown.release.version,
+        name=shown.card.name,
     )
 
 

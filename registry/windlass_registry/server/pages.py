@@ -21,6 +21,7 @@ from windlass_registry.server.gallery_html import found, gallery_page
 from windlass_registry.server.layout_html import page
 from windlass_registry.server.markup import fill
 from windlass_registry.server.package_html import package_page
+from windlass_registry.server.pictures import picture_response
 from windlass_registry.server.showing import Showing
 from windlass_registry.server.shown import ShownGallery, ShownPackage
 
@@ -62,6 +63,7 @@ def make_pages(showing: Showing, *, url: str | None, count: Callable[[Request], 
         route(f"{name}/diff/{{old}}...{{new}}", pages.diff),
         route(name, pages.package),
         route(f"{name}/{{version}}", pages.package),
+        route(f"{name}/{{version}}/picture", pages.picture),
     ]
 
 
@@ -112,6 +114,14 @@ class _Pages:
             base=_base(request),
         )
         return HTMLResponse(text, headers=HEADERS)
+
+    def picture(self, request: Request) -> Response:
+        """The picture of a sample's release, for `<img>`."""
+        shown = self._shown(request, request.path_params["version"])
+        sample = shown.contents.sample
+        if sample is None or sample.picture is None:
+            raise Missing
+        return picture_response(sample.picture, shown.release, request)
 
     def badge(self, request: Request) -> Response:
         """The newest version as a picture."""

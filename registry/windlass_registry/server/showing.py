@@ -11,7 +11,7 @@ from windlass_registry.archive import read_folder
 from windlass_registry.errors import OperatorError
 from windlass_registry.index import Index
 from windlass_registry.releases import ReleaseFacts, newest_of
-from windlass_registry.samples.releases import BuiltinSamples
+from windlass_registry.samples.releases import BuiltinSamples, SampleRelease
 from windlass_registry.server.contents import PackageContents, contents_of
 from windlass_registry.server.counting import Counting
 from windlass_registry.server.shelves import Shelves, Stock
@@ -56,7 +56,7 @@ class Showing:
             builtin.append(_builtin_entry(name, "action", str(release.version), about))
         for name in self._samples.names() if self._samples is not None else ():
             for sample in self._samples.releases(name) if self._samples is not None else ():
-                builtin.append(_builtin_entry(name, "sample", str(sample.version), sample.summary))
+                builtin.append(_sample_entry(name, sample))
         return builtin
 
     def card(self, entry: Mapping[str, Any]) -> Card:
@@ -73,6 +73,7 @@ class Showing:
             is_deprecated=bool(entry.get("deprecated")),
             notice=entry.get("notice"),
             downloads=self._counting.total(name),
+            picture=_picture(entry),
         )
 
     def releases(self, name: str | None) -> tuple[ReleaseFacts, ...]:
@@ -135,7 +136,7 @@ class Showing:
         samples = self._samples
         for sample in samples.releases(name) if samples is not None else ():
             assert samples is not None
-            entry = _builtin_entry(name, "sample", str(sample.version), sample.summary)
+            entry = _sample_entry(name, sample)
             return self._as_shown(entry, sample.digest, samples.folder(name), version)
         return None
 
@@ -161,12 +162,24 @@ def _builtin_entry(name: str, kind: str, version: str, summary: str) -> dict[str
     }
 
 
+def _sample_entry(name: str, sample: SampleRelease) -> dict[str, Any]:
+    entry = _builtin_entry(name, "sample", str(sample.version), sample.summary)
+    return {**entry, "picture": sample.picture or None}
+
+
+def _picture(entry: Mapping[str, Any]) -> str | None:
+    if not entry.get("picture"):
+        return None
+    return f"{entry.get('path') or '/' + str(entry['name'])}/{entry['version']}/picture"
+
+
 def _entry_of(facts: ReleaseFacts) -> dict[str, Any]:
     notice = worst(facts.advisories)
     return {
         "name": facts.name,
         "kind": facts.kind,
         "summary": facts.summary,
+        "picture": facts.picture or None,
         "version": str(facts.version),
         "yanked": facts.yanked is not None,
         "deprecated": facts.deprecated is not None,

@@ -28,6 +28,8 @@ class Card:
     notice: str | None = None
     """The severity of the worst security notice of its newest release."""
     downloads: int = 0
+    picture: str | None = None
+    """Where the picture of that version is, below the registry's address."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,6 +39,7 @@ class RegistrySamples:
             digest=facts.digest,
             source=self._source.registry.name,
             summary=facts.summary,
+            picture=facts.picture,
             notes=facts.notes,
             is_yanked=facts.yanked is not None,
             warnings=tuple(_warnings(facts)),

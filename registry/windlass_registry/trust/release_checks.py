@@ -52,6 +52,8 @@ def _check_manifest(entries: Mapping[str, Entry], facts: ReleaseFacts) -> None:
         raise Refused(f"{facts.path} has no action.yml", why="manifest")
     if manifest.version is not None and manifest.version != str(facts.version):
         raise Refused(f"the manifest of {facts.path} says version {manifest.version}", why="manifest")
+    if facts.picture:
+        raise Refused(f"{facts.path} is an action: it has no picture", why="manifest")
     if set(manifest.uses()) != set(facts.uses):
         raise Refused(f"the manifest of {facts.path} uses other actions than are signed", why="manifest")
     for uses in facts.uses:
@@ -73,6 +75,8 @@ def _check_sample(entries: Mapping[str, Entry], facts: ReleaseFacts) -> None:
         raise Refused(f"{facts.path} is called a sample and has no sample.yml", why="manifest")
     if sample.manifest.version != str(facts.version):
         raise Refused(f"the manifest of {facts.path} says version {sample.manifest.version}", why="manifest")
+    if sample.manifest.picture != facts.picture:
+        raise Refused(f"the manifest of {facts.path} has another picture than is signed", why="manifest")
     if facts.uses:
         raise Refused(f"{facts.path} is a sample: it uses no actions itself", why="manifest")
 

@@ -47,6 +47,8 @@ class Draft:
     archive: bytes
     source: GitSource | None
     measured: Measured | None = None
+    picture: str = ""
+    """Of a sample: its path in the package."""
 
     @property
     def digest(self) -> str:
@@ -147,6 +149,7 @@ def sign_release(draft: Draft, notes: str, signers: Signers, *, by: str) -> tupl
         size_bytes=len(draft.archive),
         kind=draft.kind,
         summary=draft.summary,
+        picture=draft.picture,
         uses=draft.uses,
         published=now,
         notes=notes,
@@ -194,6 +197,7 @@ def read_draft(folder: Path, arguments: Namespace, invocation: Invocation, *, na
         version=_version(said.version, arguments, tagged=tagged),
         kind=said.kind,
         summary=summary if len(summary) <= SUMMARY_CHARS else summary[: SUMMARY_CHARS - 1] + "…",
+        picture=said.picture,
         uses=said.uses,
         archive=archive,
         source=source,
@@ -213,6 +217,7 @@ class _Said:
     name: str
     version: str | None
     summary: str
+    picture: str = ""
     uses: tuple[str, ...] = ()
 
 
@@ -254,7 +259,13 @@ def _sample(entries: Sequence[Entry], arguments: Namespace) -> _Said | None:
     if sample is None:
         return None
     manifest = sample.manifest
-    return _Said(kind="sample", name=manifest.name, version=manifest.version, summary=manifest.description)
+    return _Said(
+        kind="sample",
+        name=manifest.name,
+        version=manifest.version,
+        summary=manifest.description,
+        picture=manifest.picture,
+    )
 
 
 def _version(stated: str | None, arguments: Namespace, *, tagged: Version | None) -> Version:

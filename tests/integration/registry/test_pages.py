@@ -39,8 +39,10 @@ description: Two jobs.
 version: 1.0.0
 license: MIT
 agreement: Be kind.
+picture: shown.svg
 parameters: {properties: {epochs: {type: integer, default: 3}, size: {enum: [small, large], default: small}}}
 """
+PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 2 1"><rect width="2" height="1"/></svg>'
 WORKFLOW = """\
 jobs:
   prepare: {uses: script@v1, with: {script: 'true'}, outputs: {data: {type: volume}}}
@@ -69,9 +71,9 @@ def served(tmp_path: Path) -> Iterator[Served]:
     world.publish(version="1.0.0", archive=pack(world.package(manifest=MANIFEST, **{"README.md": README})))
     newer = MANIFEST.replace("1.0.0", "1.1.0")
     world.publish(version="1.1.0", archive=pack(world.package(manifest=newer, **{"new.py": "print(1)\n"})))
-    flow = world.package("flow", **{"sample.yml": SAMPLE, "workflow.yaml": WORKFLOW})
+    flow = world.package("flow", **{"sample.yml": SAMPLE, "workflow.yaml": WORKFLOW, "shown.svg": PICTURE})
     (flow / "action.yml").unlink()
-    world.publish("acme/flow", "1.0.0", archive=pack(flow), kind="sample")
+    world.publish("acme/flow", "1.0.0", archive=pack(flow), kind="sample", picture="shown.svg")
     with serving(world) as found:
         yield found
 
@@ -84,7 +86,8 @@ def assert_harmless(answer: Answer) -> Seen:
     seen = Seen(text)
     for tag, attributes in seen.elements:
         assert not any(name.startswith("on") for name in attributes), (tag, attributes)
-        assert tag != "img"
+        if tag == "img":
+            assert re.fullmatch(r"/acme/flow/1\.0\.0/picture", str(attributes["src"]))
         for name in ("href", "src", "action"):
             assert not str(attributes.get(name, "")).startswith(("javascript:", "//")), attributes
         if tag == "script":
@@ -138,6 +141,31 @@ def test_a_sample_page_draws_the_graph_and_asks_for_the_parameters(served: Serve
     assert "Be kind." in text
     fields = {str(attributes["name"]) for tag, attributes in seen.elements if tag in ("input", "select")}
     assert {"epochs", "size"} <= fields
+
+
+def test_a_picture_is_shown_and_is_no_document_of_the_registry(served: Served) -> None:
+    for path in ("/", "/acme/flow"):
+        images = [found for tag, found in Seen(served.call(path).body.decode()).elements if tag == "img"]
+        assert [image["src"] for image in images] == ["/acme/flow/1.0.0/picture"]
+    picture = served.call("/acme/flow/1.0.0/picture")
+    assert picture.body.decode() == PICTURE
+    assert picture.headers["Content-Type"] == "image/svg+xml"
+    policy = picture.headers["Content-Security-Policy"].split("; ")
+    assert "default-src 'none'" in policy
+    assert "sandbox" in policy
+    assert not any(rule.startswith("script-src") for rule in policy)
+    assert picture.headers["X-Content-Type-Options"] == "nosniff"
+    assert picture.headers["Content-Disposition"] == 'attachment; filename="picture.svg"'
+    assert "immutable" in picture.headers["Cache-Control"]
+    seen = {"If-None-Match": picture.headers["ETag"]}
+    assert served.call("/acme/flow/1.0.0/picture", headers=seen).status == 304
+    listed = {entry["name"]: entry["picture"] for entry in served.call("/index.json").json["packages"]}
+    assert listed == {"acme/flow": "shown.svg", "acme/train": None}
+
+
+@pytest.mark.parametrize("path", ["/acme/train/1.0.0/picture", "/acme/flow/2.0.0/picture"])
+def test_what_has_no_picture_has_none(served: Served, path: str) -> None:
+    assert served.call(path).status == 404
 
 
 def test_a_diff_shows_what_changed(served: Served) -> None:

@@ -35,6 +35,7 @@ FACTS = st.builds(
     size_bytes=st.integers(0, 1 << 40),
     kind=st.sampled_from(["action", "sample"]),
     summary=PLAIN,
+    picture=st.sampled_from(["", "picture.svg", "docs/shown.png"]),
     uses=st.lists(st.sampled_from(["script@v1", "acme/x@^1.2", "./folder"]), max_size=3).map(tuple),
     published=TIMES,
     notes=PLAIN.map(lambda text: text + "\n\n\t- more"),
