@@ -11,10 +11,13 @@ from windlass_registry.errors import OperatorError
 from windlass_registry.lock import ImagePin, Lock
 from windlass_runner.engines.base import ImageUnavailable
 from windlass_runner.engines.docker_digests import KnownImage
-from windlass_runner.plan.compile import PlanOptions, job_specs, written_images
+from windlass_runner.plan.compile import PlanOptions, job_specs
 from windlass_runner.plan.images import is_image_name
+from windlass_runner.plan.known_images import known_images
 from windlass_runner.plan.model import JobSpec
 from windlass_runner.plan.steps import NoEngineYet
+from windlass_runner.run.dockerfiles import bases_of
+from windlass_runner.run.image_checks import place_of_image
 from windlass_runner.workflow.model import Workflow
 
 _AT_ONCE: Final = 8
@@ -62,12 +65,14 @@ def named_by(workflows: Iterable[Workflow], lock: Lock) -> Named:
         except (NoEngineYet, KeyError):  # told by whoever plans it; an action that could not be resolved
             continue
         for spec in specs.values():
-            for image in written_images(spec):
-                if is_image_name(image):
-                    images.update({} if "@" in image else {image: None})
-                elif "${{" in image:
-                    unpinned[_open_image(workflow, spec, image)] = None
+            known = known_images(spec, workflow)
+            images.update(dict.fromkeys(name for name in known.names if "@" not in name))
+            for text in known.open:
+                unpinned[_open_image(workflow, spec, text, is_known=bool(known.names))] = None
             unpinned.update(dict.fromkeys(_data(workflow, spec)))
+    for uses, bases in bases_of(lock).items():
+        images.update(dict.fromkeys(base for base in bases if is_image_name(base) and "@" not in base))
+        unpinned.update(dict.fromkeys(_open_base(uses, base) for base in bases if "$" in base))
     return Named(images=tuple(sorted(images)), unpinned=tuple(unpinned))
 
 
@@ -103,10 +108,16 @@ def pin_images(
     return Pinned(images=found, notes=notes, unpinned=tuple(unpinned))
 
 
-def _open_image(workflow: Workflow, spec: JobSpec, image: str) -> Unpinned:
-    return Unpinned(
-        what=f"image {image}", why=f"{workflow.path}, job '{spec.id}': an expression names it when it runs"
-    )
+def _open_image(workflow: Workflow, spec: JobSpec, image: str, *, is_known: bool) -> Unpinned:
+    at = place_of_image(workflow, spec.id, image)
+    said = "known only when it runs"
+    if is_known:
+        said = "what the workflow itself says is pinned; a run may name another"
+    return Unpinned(what=f"image {image}", why=f"{workflow.path}:{at.line}: job '{spec.id}': {said}")
+
+
+def _open_base(uses: str, base: str) -> Unpinned:
+    return Unpinned(what=f"image {base}", why=f"the Dockerfile of {uses} names it by a variable")
 
 
 def _data(workflow: Workflow, spec: JobSpec) -> Iterator[Unpinned]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any
 
 from windlass_registry.documents import Position
 from windlass_registry.errors import AuthorError, Problem
@@ -13,7 +13,6 @@ from windlass_runner.expressions import ExpressionError
 from windlass_runner.expressions.references import references
 from windlass_runner.expressions.templates import evaluate_template, evaluate_value, parse_template
 from windlass_runner.plan.contexts import event_contexts
-from windlass_runner.plan.images import named_images
 from windlass_runner.plan.inputs import resolve_inputs
 from windlass_runner.plan.matrix import MatrixError, combinations, label
 from windlass_runner.plan.model import Group, JobSpec, Plan, PlannedJob
@@ -30,9 +29,6 @@ from windlass_runner.plan.steps import (
 )
 from windlass_runner.workflow.events import Event
 from windlass_runner.workflow.model import Concurrency, Job, Strategy, Workflow
-
-_LEGS: Final = 1000
-"""How many combinations of a matrix are looked at for images."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,17 +97,6 @@ def job_specs(workflow: Workflow, lock: Lock, options: PlanOptions) -> dict[str,
     return {job.id: _spec(workflow, job, lock, options) for job in workflow.jobs.values()}
 
 
-def written_images(spec: JobSpec) -> tuple[str, ...]:
-    """The images that a job names, as far as the workflow's text says which: those of a matrix that is
-    written out too. What only a run settles stands there as it was written."""
-    try:
-        legs = [job.matrix for job in expand(spec, {}, limit=_LEGS)]
-    except (ExpressionError, MatrixError):
-        legs = [{}]
-    found = [image for leg in legs for image in named_images(spec, {"matrix": leg})]
-    return tuple(dict.fromkeys(image for image in found if image))
-
-
 def _spec(workflow: Workflow, job: Job, lock: Lock, options: PlanOptions) -> JobSpec:
     defaults = workflow.defaults
     steps = steps_of(job, Packages(lock=lock, node_images=options.node_images))
@@ -157,66 +142,6 @@ def _with_secrets(spec: JobSpec, workflow: Workflow) -> JobSpec:
         if path[0] == "secrets" and len(path) > 1
     }
     return replace(spec, secrets=tuple(sorted(names))) if names else spec
-
-
-def _paths(text: str) -> set[tuple[str, ...]]:
-    return {path for part in parse_template(text).expressions for path in references(part.node)}
-
-
-def expand(spec: JobSpec, contexts: Mapping[str, Any], *, limit: int) -> list[PlannedJob]:
-    """The jobs that a spec stands for: one for each combination of its matrix.
-
-    A matrix that waits for another job's output gives one deferred job; call this again with
-    `needs` in the contexts once that job has ended.
-
-    Raises:
-        ExpressionError, MatrixError
-    """
-    if limit < 1:
-        raise MatrixError("the workflow has more jobs than are run at most")
-    if spec.strategy is None or (spec.strategy.matrix is None and not spec.strategy.include):
-        name = str(evaluate_template(spec.name, contexts)) if "${{" in spec.name else spec.name
-        return [PlannedJob(key=spec.id, job_id=spec.id, name=name)]
-    if "needs" not in contexts and _waits_for_needs(spec.strategy):
-        return [PlannedJob(key=spec.id, job_id=spec.id, name=spec.id, is_deferred=True)]
-    found = combinations(**_settled(spec.strategy, contexts), limit=limit)
-    return [_leg(spec, one, index, len(found), contexts) for index, one in enumerate(found)]
-
-
-def _waits_for_needs(strategy: Strategy) -> bool:
-    texts = texts_in([strategy.matrix, strategy.include, strategy.exclude])
-    return any(path[0] == "needs" for text in texts if "needs" in text for path in _paths(text))
-
-
-def _settled(strategy: Strategy, contexts: Mapping[str, Any]) -> dict[str, Any]:
-    """The strategy's axes and rules with every expression replaced by its value."""
-    axes = evaluate_value(strategy.matrix if strategy.matrix is not None else {}, contexts)
-    if not isinstance(axes, Mapping):
-        raise MatrixError("the matrix expression must give an object")
-    axes = dict(axes)
-    include = axes.pop("include", None) or evaluate_value(_plain(strategy.include), contexts) or []
-    exclude = axes.pop("exclude", None) or evaluate_value(_plain(strategy.exclude), contexts) or []
-    for name, rules in (("include", include), ("exclude", exclude)):
-        if not isinstance(rules, list) or not all(isinstance(rule, Mapping) for rule in rules):
-            raise MatrixError(f"matrix.{name} must be a list of mappings")
-    return {"axes": axes, "include": include, "exclude": exclude}
-
-
-def _plain(rules: Any) -> Any:
-    return rules if isinstance(rules, str) else [dict(rule) for rule in rules]
-
-
-def _leg(
-    spec: JobSpec, one: Mapping[str, Any], index: int, total: int, contexts: Mapping[str, Any]
-) -> PlannedJob:
-    key = f"{spec.id} ({label(one)})"
-    name = key if spec.name == spec.id else spec.name
-    if "${{" in name:
-        strategy = {"job-index": index, "job-total": total}
-        name = str(evaluate_template(name, {**contexts, "matrix": one, "strategy": strategy}))
-    elif spec.name != spec.id:
-        name = f"{name} ({label(one)})"
-    return PlannedJob(key=key, job_id=spec.id, name=name, matrix=dict(one), index=index, total=total)
 
 
 def _group(written: Concurrency) -> Group:

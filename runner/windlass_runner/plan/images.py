@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from windlass_registry.documents import Scalar
 from windlass_registry.manifest_runs import is_dockerfile
 from windlass_runner.expressions import ExpressionError
 from windlass_runner.expressions.templates import evaluate_template, evaluate_value
 from windlass_runner.expressions.values import to_text
-from windlass_runner.plan.model import CompositeStep, ContainerStep, JobSpec, PlannedStep
+from windlass_runner.plan.model import CompositeStep, ContainerStep, JobSpec, PlannedStep, RunStep
 
 _NAME: Final = re.compile(
     r"[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]+)?(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"
@@ -43,17 +44,22 @@ def is_image_name(text: str) -> bool:
 
 def _images(steps: Sequence[PlannedStep], contexts: Mapping[str, Any]) -> Iterator[str]:
     for step in steps:
+        seen = _with_env(contexts, step.frame.env)
+        if not isinstance(step, RunStep):
+            seen = {**seen, "inputs": dict(_known(step.inputs.items(), seen))}
         if isinstance(step, CompositeStep):
-            inner = {**contexts, "inputs": dict(_known(step.inputs.items(), contexts))}
-            yield from _images(step.steps, inner)
-            continue
-        seen = contexts
-        if isinstance(step, ContainerStep):
-            if is_dockerfile(step.image):
-                yield f"{step.action.uses}/{step.image.removeprefix('./')}".replace("//", "/")
-                continue
-            seen = {**contexts, "inputs": dict(_known(step.inputs.items(), contexts))}
-        yield _text(step.image or "", seen).removeprefix("docker://")
+            yield from _images(step.steps, seen)
+        elif isinstance(step, ContainerStep) and is_dockerfile(step.image):
+            yield f"{step.action.uses}/{step.image.removeprefix('./')}".replace("//", "/")
+        else:
+            yield _text(step.image or "", seen).removeprefix("docker://")
+
+
+def _with_env(contexts: Mapping[str, Any], env: Mapping[str, Scalar]) -> Mapping[str, Any]:
+    """What the step sees, where it is known what its job does."""
+    if not env or "env" not in contexts:
+        return contexts
+    return {**contexts, "env": {**contexts["env"], **dict(_known(env.items(), contexts))}}
 
 
 def _known(inputs: Iterable[tuple[str, Any]], contexts: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from windlass_registry.documents import Scalar, Value
 from windlass_registry.manifest_model import ServedApp
@@ -191,6 +192,54 @@ class JobSpec:
     """An action of it keeps folders for later runs (`permissions.cache`)."""
     app: ServedApp | None = None
     """What an action of it serves while it runs (`app` of its manifest)."""
+    call: str | None = None
+    """The id of the graph (`Plan.calls`) that it is a job of; None: it is the workflow's own."""
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What its names of `needs` stand for, where these are not the ids in `needs`: jobs, or graphs."""
+    given: Mapping[str, Value] = field(default_factory=dict)
+    """The inputs of its graph, as far as they are known before the run."""
+    given_secrets: Mapping[str, str] = field(default_factory=dict)
+    """The inputs of its graph that it reads and that are secrets, with the names of these."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallOutput:
+    """An output of a graph: a text with expressions that see `jobs`; `job` and `output` where it is one job's
+    and no more."""
+
+    value: str
+    job: str | None = None
+    output: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraphCall:
+    """A job that is a graph of jobs (`using: workflow`), or one of those that its matrix gives. It is no job
+    that runs: its jobs stand in the plan, and see what it was given."""
+
+    id: str
+    """What the ids of its jobs begin with, before a '/'."""
+    job_id: str
+    """The id of the job as written: the same for all that its matrix gives."""
+    action: ActionPin
+    around: str | None = None
+    """The id of the graph that it stands in itself."""
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What its names of `needs` stand for: ids of jobs, or of graphs."""
+    condition: str | None = None
+    given: Mapping[str, Value] = field(default_factory=dict)
+    """Its inputs, as far as they are known before the run."""
+    late: Mapping[str, Value] = field(default_factory=dict)
+    """The others, as written: known when what it needs has ended."""
+    types: Mapping[str, str] = field(default_factory=dict)
+    """Of the late ones that are numbers or booleans."""
+    outputs: Mapping[str, CallOutput] = field(default_factory=dict)
+    jobs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What the names of its own jobs stand for."""
+    matrix: Mapping[str, Value] = field(default_factory=dict)
+    index: int = 0
+    total: int = 1
+    fail_fast: bool | str = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,6 +270,8 @@ class Plan:
     env: Mapping[str, Scalar]
     specs: Mapping[str, JobSpec]
     jobs: tuple[PlannedJob, ...]
+    calls: Mapping[str, GraphCall] = field(default_factory=dict)
+    """The graphs of jobs that it was put together from, by id."""
     actions: tuple[ActionPin, ...] = ()
     concurrency: Group | None = None
     priority: int = 0
@@ -228,5 +279,7 @@ class Plan:
     """What the author should know though it runs (no lock, warnings)."""
     images: Mapping[str, str] = field(default_factory=dict)
     """What the lock pins names of images to: `name@sha256:…`, or the id of one that no registry has."""
+    unlocked_images: Literal["say", "refuse"] | None = None
+    """What becomes of an image that the lock does not pin; None: there is no lock."""
     image_registries: tuple[str, ...] | None = None
     """Where images may come from, as the owner of the host decides; None: anywhere."""

@@ -6,12 +6,44 @@ Source: https://docs.docker.com/reference/dockerfile/
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Final
+
+from windlass_registry.lock import Lock
+from windlass_registry.manifest import DockerRuns
+from windlass_registry.manifest_runs import is_dockerfile
 
 _FROM: Final = re.compile(r"FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?", re.IGNORECASE)
 _COPY_FROM: Final = re.compile(r"(?:COPY|ADD)\s+(?:--\S+\s+)*?--from=(\S+)", re.IGNORECASE)
 _CONTINUED: Final = re.compile(r"[\\`][ \t]*\n")
+
+
+def bases_of(lock: Lock) -> dict[str, tuple[str, ...]]:
+    """What the images of actions with a Dockerfile are made from, by `uses`."""
+    found = {}
+    for uses, action in lock.actions.items():
+        runs = action.manifest.runs
+        if isinstance(runs, DockerRuns) and is_dockerfile(runs.image):
+            found[uses] = bases_in(action.folder / runs.image)
+    return found
+
+
+def bases_in(dockerfile: Path) -> tuple[str, ...]:
+    """As `base_images`; none where the file cannot be read, which its build will say."""
+    try:
+        return base_images(dockerfile.read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        return ()
+
+
+def with_bases(text: str, bases: Mapping[str, str]) -> str:
+    """The Dockerfile made from these images in place of those that it names."""
+    for written, instead in bases.items():
+        name = re.escape(written)
+        text = re.sub(rf"(?im)^(\s*FROM\s+(?:--\S+\s+)*){name}(?=\s|$)", rf"\g<1>{instead}", text)
+        text = re.sub(rf"(?im)^(\s*(?:COPY|ADD)\s.*?--from=){name}(?=\s)", rf"\g<1>{instead}", text)
+    return text
 
 
 def base_images(text: str) -> tuple[str, ...]:

@@ -15,14 +15,11 @@ from windlass_registry.documents import Position
 from windlass_registry.errors import AuthorError, Problem
 from windlass_registry.lock import Lock, LockFile
 from windlass_registry.lockfile import LOCK_PATH
-from windlass_registry.meanings import ASK_OWNER
 from windlass_registry.policy import Policy
 from windlass_registry.resolver import Fetching, ResolutionError, resolve
 from windlass_registry.sources.local import load_local
-from windlass_runner.plan.compile import PlanOptions, job_specs, written_images
-from windlass_runner.plan.images import is_image_name, named_images
-from windlass_runner.plan.model import Plan
-from windlass_runner.plan.steps import NoEngineYet
+from windlass_runner.plan.compile import PlanOptions
+from windlass_runner.run.image_checks import ImageRules
 from windlass_runner.workflow.lint import check_actions
 from windlass_runner.workflow.model import Workflow
 from windlass_runner.workflow.parse import Inspection
@@ -116,41 +113,8 @@ def _lacking_pins(
             waiting += [(each, f" (used by {root})") for each in inner]
 
 
-def refused_images(plan: Plan, workflow: Workflow, policy: Policy) -> tuple[Problem, ...]:
-    """The images that the owner of the machine does not allow, as far as they are known before a job starts
-    (a job is refused the others when it asks for them)."""
-    found: dict[tuple[str, str], Problem] = {}
-    for job in plan.jobs if policy.image_registries is not None else ():
-        contexts = {"inputs": plan.inputs, "matrix": job.matrix}
-        for image in named_images(plan.specs[job.job_id], contexts):
-            refused = policy.refuses_image(image) if is_image_name(image) else None
-            if refused is not None:
-                found[job.job_id, image] = _refused_image(workflow, job.job_id, image, refused)
-    return tuple(found.values())
-
-
-def _refused_image(workflow: Workflow, job_id: str, image: str, refused: str) -> Problem:
-    message = f"job '{job_id}' runs in the image '{image}': {refused}"
-    return _problem(workflow, workflow.jobs[job_id].at, message, ASK_OWNER)
-
-
 def _problem(workflow: Workflow, at: Position, message: str, remedy: str | None) -> Problem:
     return Problem(path=workflow.path, line=at.line, column=at.column, message=message, remedy=remedy)
-
-
-def _refused_as_written(
-    workflow: Workflow, lock: Lock, options: PlanOptions, policy: Policy
-) -> Iterator[Problem]:
-    """As `refused_images`, without an event."""
-    try:
-        specs = job_specs(workflow, lock, options)
-    except (NoEngineYet, KeyError):  # told elsewhere; an action that means nothing
-        return
-    for spec in specs.values():
-        for image in written_images(spec):
-            refused = policy.refuses_image(image) if is_image_name(image) else None
-            if refused is not None:
-                yield _refused_image(workflow, spec.id, image, refused)
 
 
 def all_problems(
@@ -169,9 +133,15 @@ def all_problems(
     lock, misused = look_up_actions(
         found.workflow, root=root, pins=pins, catalog=catalog, rules=Rules(policy=policy)
     )
-    if policy.image_registries is not None:
-        refused = _refused_as_written(found.workflow, lock, options or PlanOptions(), policy)
-        misused = (*misused, *refused)
+    images = ImageRules(
+        workflow=found.workflow,
+        places=places_of_actions(found.workflow),
+        lock=lock,
+        pins=pins,
+        policy=policy,
+        options=options or PlanOptions(),
+    )
+    misused = (*misused, *images.as_written())
     known = {_place(problem) for problem in found.problems if problem.severity == "error"}
     further = [problem for problem in misused if _place(problem) not in known]
     return tuple(sorted([*found.problems, *further], key=_place))

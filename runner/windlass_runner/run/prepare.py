@@ -21,7 +21,8 @@ from windlass_runner.plan.codec import dumps
 from windlass_runner.plan.compile import PlanOptions, compile_plan
 from windlass_runner.plan.model import JobSpec, Plan
 from windlass_runner.plan.steps import NoEngineYet
-from windlass_runner.run.looking_up import refused_images, resolve_actions
+from windlass_runner.run.image_checks import ImageRules
+from windlass_runner.run.looking_up import places_of_actions, resolve_actions
 from windlass_runner.workflow.events import Event
 from windlass_runner.workflow.parse import ParsedWorkflow
 
@@ -56,11 +57,23 @@ def plan_run(
                 packages.add_folder(action.folder)
     notes = tuple(str(warning) for warning in parsed.warnings) + lock.warnings + _unlocked(lock, pins)
     plan = compile_plan(workflow, event, lock, options, reason=reason, notes=notes)
-    images = {} if pins is None else {name: pin.reference for name, pin in pins.images.items()}
-    plan = replace(plan, images=images, image_registries=policy.image_registries)
-    if problems := refused_images(plan, workflow, policy):
+    rules = ImageRules(
+        workflow=workflow,
+        places=places_of_actions(workflow),
+        lock=lock,
+        pins=pins,
+        policy=policy,
+        options=options,
+    )
+    if problems := rules.of_plan(plan):
         raise AuthorError(*problems)
-    return plan
+    return replace(
+        plan,
+        notes=(*plan.notes, *rules.notes(plan)),
+        images={} if pins is None else {name: pin.reference for name, pin in pins.images.items()},
+        unlocked_images="refuse" if policy.require_lock else "say" if pins is not None else None,
+        image_registries=policy.image_registries,
+    )
 
 
 def _unlocked(lock: Lock, pins: LockFile | None) -> tuple[str, ...]:

@@ -284,11 +284,13 @@ class Job:
     at: Position
     uses_at: Position | None = None
     with_at: Mapping[str, Position] = field(default_factory=dict)
+    image_at: Position | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Defaults:
     image: str | None = None
+    image_at: Position | None = None
     resources: Resources = Resources()
     env: Mapping[str, Scalar] = field(default_factory=dict)
     retry: Retry | None = None

@@ -15,7 +15,7 @@ from typing import Final
 
 import yaml
 
-from windlass_registry.documents import Limits, compose, is_null, merged_items
+from windlass_registry.documents import Limits, Position, compose, is_null, merged_items
 from windlass_registry.errors import AuthorError, Problem
 from windlass_runner.workflow.lint import check_graph, check_matrices
 from windlass_runner.workflow.model import (
@@ -148,7 +148,7 @@ def _read_workflow(reader: WorkflowReader, root: yaml.Node, source: bytes | str)
     fields = reader.fields(root, "a workflow", FILE_KEYS, elsewhere={**_stray_jobs(root), **_ELSEWHERE})
     triggers, inputs = _read_triggers_and_inputs(reader, fields)
     reader.inputs = frozenset(inputs)
-    jobs = _read_jobs(reader, root, fields.get("jobs"))
+    jobs = read_jobs(reader, root, fields.get("jobs"))
     name = (
         reader.plain(fields["name"], "'name'") if "name" in fields and not is_null(fields["name"]) else None
     )
@@ -160,7 +160,7 @@ def _read_workflow(reader: WorkflowReader, root: yaml.Node, source: bytes | str)
         else None,
         triggers=triggers,
         inputs=inputs,
-        defaults=_read_defaults(reader, fields["defaults"]) if "defaults" in fields else Defaults(),
+        defaults=read_defaults(reader, fields["defaults"]) if "defaults" in fields else Defaults(),
         env=reader.variables(fields["env"], "'env'", Place.FILE_ENV) if "env" in fields else {},
         concurrency=read_concurrency(reader, fields["concurrency"], Place.CONCURRENCY)
         if "concurrency" in fields
@@ -170,7 +170,7 @@ def _read_workflow(reader: WorkflowReader, root: yaml.Node, source: bytes | str)
     )
     check_graph(reader, jobs)
     check_matrices(reader, workflow.jobs.values())
-    check_texts(reader, workflow.jobs, _lines(source))
+    check_texts(reader, workflow.jobs, lines_of(source))
     return workflow
 
 
@@ -217,7 +217,8 @@ def _check_webhooks(
                 )
 
 
-def _read_jobs(reader: WorkflowReader, root: yaml.Node, node: yaml.Node | None) -> dict[str, ReadJob]:
+def read_jobs(reader: WorkflowReader, root: yaml.Node, node: yaml.Node | None) -> dict[str, ReadJob]:
+    """The jobs under `jobs`; notes what is wrong with them on the reader."""
     if node is None:
         reader.error(root, "the workflow has no 'jobs'", "write 'jobs:' with one job or more under it")
         return {}
@@ -235,10 +236,12 @@ def _read_jobs(reader: WorkflowReader, root: yaml.Node, node: yaml.Node | None) 
     return {name: read_job(reader, name, key, value) for name, (key, value) in entries.items()}
 
 
-def _read_defaults(reader: WorkflowReader, node: yaml.Node) -> Defaults:
+def read_defaults(reader: WorkflowReader, node: yaml.Node) -> Defaults:
+    """What holds for all jobs."""
     fields = reader.fields(node, "'defaults'", DEFAULTS_KEYS, elsewhere=_DEFAULTS_ELSEWHERE)
     return Defaults(
         image=reader.template(fields["image"], "'image'", Place.JOB) if "image" in fields else None,
+        image_at=Position.of(fields["image"]) if "image" in fields else None,
         resources=read_resources(reader, fields["resources"]) if "resources" in fields else Resources(),
         env=reader.variables(fields["env"], "'env'", Place.FILE_ENV) if "env" in fields else {},
         retry=read_retry(reader, fields["retry"]) if "retry" in fields else None,
@@ -249,6 +252,7 @@ def _read_defaults(reader: WorkflowReader, node: yaml.Node) -> Defaults:
     )
 
 
-def _lines(source: bytes | str) -> list[str]:
+def lines_of(source: bytes | str) -> list[str]:
+    """The lines of a file, however they end."""
     text = source if isinstance(source, str) else source.decode("utf-8-sig")
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")

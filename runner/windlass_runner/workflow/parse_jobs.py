@@ -207,6 +207,7 @@ def _build(
         at=at,
         uses_at=call.uses_at,
         with_at=call.places,
+        image_at=Position.of(fields["image"]) if "image" in fields else None,
     )
 
 

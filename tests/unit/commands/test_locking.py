@@ -182,8 +182,44 @@ def test_every_image_that_is_written_out_is_found_and_the_rest_is_told(tmp_path:
     looked = look_up_repository(repository(tmp_path, w=IMAGES), pins=None, catalog=Catalog.of_builtin())
     assert looked.problems == ()
     named = named_by(looked.workflows, looked.lock)
-    assert named.images == ("base", "leg:1", "leg:2", "other:1", "redis:7", "tool", "x")
+    assert named.images == ("base", "leg:1", "leg:2", "other:1", "redis:7", "tool", "x", "z")
     assert [each.what for each in named.unpinned] == ["image ${{ inputs.img }}", "dataset digits:3"]
+    assert named.unpinned[0].why.startswith(
+        ".windlass/workflows/w.yaml:8: job 'd': what the workflow itself"
+    )
+
+
+EXPRESSIONS = """
+inputs:
+  kind: {type: choice, options: [cpu, gpu], default: cpu}
+  is-new: {type: boolean}
+  given: {type: string, required: true}
+env: {BASE: 'env:1', SECRET: '${{ secrets.x }}'}
+jobs:
+  a: {image: 'kind:${{ inputs.kind }}', steps: [{run: x}], outputs: {o: {type: string}}}
+  b: {uses: container@v1, with: {image: "${{ inputs.is-new && 'new:2' || 'old:2' }}", command: x}}
+  c: {steps: [{run: x, image: '${{ env.BASE }}'}, {run: x, image: 's:${{ env.SECRET }}'}]}
+  d:
+    image: ${{ matrix.v }}
+    strategy: {matrix: {v: ['${{ inputs.given }}', 'leg:1']}}
+    steps: [{run: x}]
+  e: {image: 'm:${{ matrix.v }}', strategy: {matrix: {v: '${{ fromJSON(needs.a.outputs.o) }}'}}, needs: a,
+      steps: [{run: x}]}
+  f: {image: '${{ needs.a.outputs.o }}', needs: a, steps: [{run: x}]}
+"""
+
+
+def test_what_an_expression_may_come_to_is_found_as_far_as_the_file_says_it(tmp_path: Path) -> None:
+    looked = look_up_repository(repository(tmp_path, w=EXPRESSIONS), pins=None, catalog=Catalog.of_builtin())
+    assert looked.problems == ()
+    named = named_by(looked.workflows, looked.lock)
+    assert named.images == ("env:1", "kind:cpu", "kind:gpu", "leg:1", "new:2", "old:2")
+    assert [(each.what, each.why.partition(" job")[0]) for each in named.unpinned] == [
+        ("image s:${{ env.SECRET }}", ".windlass/workflows/w.yaml:10:"),
+        ("image ${{ matrix.v }}", ".windlass/workflows/w.yaml:12:"),
+        ("image m:${{ matrix.v }}", ".windlass/workflows/w.yaml:15:"),
+        ("image ${{ needs.a.outputs.o }}", ".windlass/workflows/w.yaml:17:"),
+    ]
 
 
 def test_a_job_without_an_image_pins_none(tmp_path: Path) -> None:

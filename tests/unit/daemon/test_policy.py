@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -49,10 +50,17 @@ def repository(folder: Path, **files: str) -> Path:
     return folder
 
 
-def problems(folder: Path, workflow: str, *, policy: Policy, lock: str | None = None) -> list[Problem]:
+def problems(
+    folder: Path,
+    workflow: str,
+    *,
+    policy: Policy,
+    lock: str | None = None,
+    more: Mapping[str, str] | None = None,
+) -> list[Problem]:
     """What keeps a push of this workflow from running."""
     source = folder / "source"
-    files = {".windlass/workflows/w.yaml": workflow, **({LOCK_PATH: lock} if lock else {})}
+    files = {".windlass/workflows/w.yaml": workflow, **({LOCK_PATH: lock} if lock else {}), **(more or {})}
     repository(source, **files)
     tool = Git(environment=ENVIRONMENT)
     mirror = Mirror(tool, folder / "storage", f"file://{source}")
@@ -102,12 +110,54 @@ def test_an_image_of_a_registry_that_is_not_allowed(tmp_path: Path) -> None:
         "on: push\njobs:\n  a:\n    uses: container@v1\n    with: {image: 'evil.example.org/x', command: x}\n"
     )
     found = problems(tmp_path, text, policy=Policy(image_registries=("ghcr.io",)))
-    assert "job 'a' runs in the image 'evil.example.org/x'" in only(found, 3)
+    assert "job 'a' runs in the image 'evil.example.org/x'" in only(found, 5)
 
 
 def test_an_action_that_is_not_in_the_lock(tmp_path: Path) -> None:
     found = problems(tmp_path, STEPS % "acme/x@v1", policy=Policy(require_lock=True))
-    assert "'acme/x@v1' is not in .windlass/lock.yaml" in only(found, 6)
+    image, action = found
+    assert "runs in the image 'ghcr.io/acme/x:1', which is not in .windlass/lock.yaml" in only([image], 4)
+    assert "'acme/x@v1' is not in .windlass/lock.yaml" in only([action], 6)
+
+
+def test_images_that_the_lock_lacks_are_refused_like_actions_and_those_of_the_settings_by_their_digest(
+    tmp_path: Path,
+) -> None:
+    text = """\
+on: push
+inputs: {gpu: {type: boolean}}
+jobs:
+  a: {steps: [{run: x}]}
+  b: {image: "${{ inputs.gpu && 'cuda:1' || 'cpu:1' }}", steps: [{run: x}]}
+  c:
+    image: kept@sha256:%s
+    steps:
+      - run: x
+      - {run: x, image: 'tool:${{ matrix.v }}'}
+    strategy: {matrix: {v: [1, 2]}}
+  d: {image: 'known:1', steps: [{uses: ./act}]}
+""" % ("0" * 64)
+    action = "name: n\nruns: {using: docker, image: Dockerfile}\n"
+    pin = f"{{local-id: 'sha256:{'0' * 64}'}}"
+    lock = f"lock: 2\nactions: {{}}\nimages: {{'known:1': {pin}, 'tool:2': {pin}}}\n"
+    found = problems(
+        tmp_path,
+        text,
+        policy=Policy(require_lock=True),
+        lock=lock,
+        more={"act/action.yml": action, "act/Dockerfile": "ARG V\nFROM base:1\nCOPY --from=base:$V / /\n"},
+    )
+    assert [(each.line, each.message.partition(", which is not")[0]) for each in found] == [
+        (4, "job 'a' runs in the image 'python:3.12'"),
+        (5, "job 'b' runs in the image 'cpu:1'"),
+        (5, "job 'b' runs in the image 'cuda:1'"),
+        (10, "job 'c' runs in the image 'tool:1'"),
+        (12, "the image of './act' is built from 'base:1'"),
+        (12, "the image of './act' is built from 'base:$V'"),
+    ]
+    assert "'default_image' in the settings with its digest" in (found[0].remedy or "")
+    assert found[1].remedy == found[4].remedy == "run 'windlass lock', and commit the file"
+    assert found[5].remedy == "write its FROM without a variable"
 
 
 def test_an_action_of_a_git_repository(tmp_path: Path) -> None:
