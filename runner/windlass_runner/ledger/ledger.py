@@ -17,6 +17,7 @@ from windlass_runner.ledger.refs import Refs
 from windlass_runner.ledger.removal import Removal
 from windlass_runner.ledger.requests import Requests
 from windlass_runner.ledger.runs import Runs
+from windlass_runner.ledger.sample_offers import SampleOffers
 from windlass_runner.ledger.schedules import Schedules
 from windlass_runner.ledger.store import Store
 from windlass_runner.ledger.tokens import Tokens
@@ -47,6 +48,7 @@ class Ledger:
         self.deployments = Deployments(store, self.outbox)
         self.refs = Refs(store)
         self.schedules = Schedules(store)
+        self.sample_offers = SampleOffers(store)
         self.requests = Requests(store, self.runs)
         self.tokens = Tokens(store)
 

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.event import listen
 from sqlalchemy.types import BigInteger
 
-REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006")
 """All revisions that this program knows, oldest first."""
 HEAD: Final = REVISIONS[-1]
 
