@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from windlass_registry.documents import Position, Value, did_you_mean, nearest
 from windlass_registry.errors import Problem
-from windlass_registry.manifest import ActionInput, ActionManifest, ApprovalRuns, DockerRuns
+from windlass_registry.manifest import ActionInput, ActionManifest, ApprovalRuns, DockerRuns, GraphRuns
 from windlass_runner.expressions import ExpressionError
 from windlass_runner.expressions.templates import parse_template
 from windlass_runner.workflow import graph
@@ -96,6 +96,8 @@ class _Use(NamedTuple):
     places: Mapping[str, Position]
     beside: frozenset[str]
     """The keys that may stand beside `uses`."""
+    handed: frozenset[str] = frozenset()
+    """What the job has under `inputs`; a graph of jobs takes its files from there."""
 
 
 def check_actions(workflow: Workflow, actions: Mapping[str, ActionManifest]) -> list[Problem]:
@@ -128,7 +130,8 @@ def _check_approvals(workflow: Workflow, actions: Mapping[str, ActionManifest]) 
 def _uses(workflow: Workflow) -> Iterable[_Use]:
     for job in workflow.jobs.values():
         if job.uses is not None:
-            yield _Use(job.uses, job.with_, job.uses_at or job.at, job.with_at, JOB_KEYS)
+            handed = frozenset(item.name for item in job.inputs)
+            yield _Use(job.uses, job.with_, job.uses_at or job.at, job.with_at, JOB_KEYS, handed)
         for step in job.steps:
             if step.uses is not None:
                 yield _Use(step.uses, step.with_, step.uses_at or step.at, step.with_at, STEP_KEYS)
@@ -157,8 +160,9 @@ def _check_use(path: str, use: _Use, manifest: ActionManifest) -> Iterable[Probl
             yield _problem(path, at, problem, known.description or None)
         if _is_python_code(known, use.values):
             yield from _check_code(path, at, name, value)
+    handed = use.handed if isinstance(manifest.runs, GraphRuns) else frozenset()
     for item in manifest.inputs.values():
-        if item.required and item.default is None and item.name not in given:
+        if item.required and item.default is None and item.name not in {*given, *handed}:
             yield _problem(
                 path,
                 use.at,
