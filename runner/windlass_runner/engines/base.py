@@ -154,6 +154,8 @@ class ImageBuild:
     """The folder that the build sees."""
     dockerfile: str
     """Relative to it."""
+    recipe: str | None = None
+    """The text to take in place of that file's."""
     labels: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -78,7 +78,7 @@ class DockerBuilds:
     def _build(self, build: ImageBuild, going: _Building) -> None:
         try:
             messages = self._connection.build(
-                context_archive(build.context, dockerfile=build.dockerfile),
+                context_archive(build.context, dockerfile=build.dockerfile, recipe=build.recipe),
                 dockerfile=build.dockerfile,
                 tag=build.reference,
                 labels=build.labels,
@@ -128,9 +128,10 @@ def _not_built(build: ImageBuild, message: str) -> Exception:
     return ImageNotBuilt(build.what, message.strip(), remedy=remedy)
 
 
-def context_archive(folder: Path, *, dockerfile: str) -> bytes:
-    """What a build sees, without what `.dockerignore` names. The same folder gives the same bytes, whoever
-    owns it and whenever it was written: so that layers are taken from the engine's cache."""
+def context_archive(folder: Path, *, dockerfile: str, recipe: str | None = None) -> bytes:
+    """What a build sees, without what `.dockerignore` names; `recipe` in place of the Dockerfile. The same
+    folder gives the same bytes, whoever owns it and whenever it was written: so that layers are taken from
+    the engine's cache."""
     from docker.utils.build import exclude_paths
 
     ignore = folder / ".dockerignore"
@@ -139,19 +140,19 @@ def context_archive(folder: Path, *, dockerfile: str) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for name in sorted(exclude_paths(str(folder), wanted, dockerfile=dockerfile)):
-            _add(archive, folder / name, name)
+            _add(archive, folder / name, name, recipe if name == dockerfile else None)
     return buffer.getvalue()
 
 
-def _add(archive: tarfile.TarFile, path: Path, name: str) -> None:
+def _add(archive: tarfile.TarFile, path: Path, name: str, instead: str | None) -> None:
     entry = tarfile.TarInfo(name)
-    if path.is_symlink():
+    if path.is_symlink() and instead is None:
         entry.type, entry.linkname, entry.mode = tarfile.SYMTYPE, str(path.readlink()), 0o777
         archive.addfile(entry)
     elif path.is_dir():
         entry.type, entry.mode = tarfile.DIRTYPE, 0o755
         archive.addfile(entry)
     else:
-        content = path.read_bytes()
+        content = path.read_bytes() if instead is None else instead.encode()
         entry.size, entry.mode = len(content), 0o755 if path.stat().st_mode & 0o100 else 0o644
         archive.addfile(entry, io.BytesIO(content))

@@ -18,7 +18,7 @@ from windlass_registry.manifest_runs import is_dockerfile
 from windlass_runner.expressions import ExpressionError
 from windlass_runner.expressions.references import ANY, references
 from windlass_runner.expressions.templates import evaluate_value, parse_template
-from windlass_runner.plan.compile import expand
+from windlass_runner.plan.expansion import expand
 from windlass_runner.plan.images import is_image_name, named_images
 from windlass_runner.plan.matrix import MatrixError
 from windlass_runner.plan.model import CompositeStep, ContainerStep, JobSpec, Plan, PlannedJob, PlannedStep

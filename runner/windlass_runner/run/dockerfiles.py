@@ -38,12 +38,32 @@ def bases_in(dockerfile: Path) -> tuple[str, ...]:
 
 
 def with_bases(text: str, bases: Mapping[str, str]) -> str:
-    """The Dockerfile made from these images in place of those that it names."""
-    for written, instead in bases.items():
-        name = re.escape(written)
-        text = re.sub(rf"(?im)^(\s*FROM\s+(?:--\S+\s+)*){name}(?=\s|$)", rf"\g<1>{instead}", text)
-        text = re.sub(rf"(?im)^(\s*(?:COPY|ADD)\s.*?--from=){name}(?=\s)", rf"\g<1>{instead}", text)
-    return text
+    """The Dockerfile made from these images in place of those that it names, each in one line.
+
+    Raises:
+        ValueError: it names one of them in another way; says which.
+    """
+    stages: set[str] = set()
+    lines = [_with_base(line, bases, stages) for line in text.splitlines(keepends=True)]
+    changed = "".join(lines)
+    left = [name for name in base_images(changed) if name in bases]
+    if left:
+        raise ValueError(left[0])
+    return changed
+
+
+def _with_base(line: str, bases: Mapping[str, str], stages: set[str]) -> str:
+    start = len(line) - len(line.lstrip())
+    named = _FROM.match(line, start)
+    found = named or _COPY_FROM.match(line, start)
+    if found is None:
+        return line
+    is_stage = found[1].lower() in stages
+    if named is not None and named[2]:
+        stages.add(named[2].lower())
+    if is_stage or found[1] not in bases:
+        return line
+    return line[: found.start(1)] + bases[found[1]] + line[found.end(1) :]
 
 
 def base_images(text: str) -> tuple[str, ...]:

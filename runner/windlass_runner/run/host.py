@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from windlass_runner.engines.base import Engine, EngineFacts
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.records import RunRecord
 from windlass_runner.plan.contexts import event_contexts, github_context
+from windlass_runner.plan.known_images import planned_images
 from windlass_runner.plan.model import Plan
 from windlass_runner.run.assembly import Surroundings
 from windlass_runner.run.base_run import find_base
@@ -53,7 +55,13 @@ def make_surroundings(host: Host, record: RunRecord, plan: Plan, *, facts: Engin
         run=record,
         plan=plan,
         engine=host.engine,
-        images=Images(host.engine, pinned=plan.images, registries=plan.image_registries),
+        images=Images(
+            host.engine,
+            pinned=plan.images,
+            unlocked=plan.unlocked_images,
+            named=cache(lambda: planned_images(plan)),
+            registries=plan.image_registries,
+        ),
         storage=host.storage,
         contexts=_contexts(host, record, plan),
         secret=_no_secret if plan.event.is_fork else host.secret,

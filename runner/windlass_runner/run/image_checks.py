@@ -20,15 +20,10 @@ from windlass_runner.plan.known_images import known_images, planned_images
 from windlass_runner.plan.model import Plan
 from windlass_runner.plan.steps import NoEngineYet
 from windlass_runner.run.dockerfiles import bases_of
+from windlass_runner.run.locked_images import LOCK_IT, is_pinned
 from windlass_runner.workflow.model import Job, Workflow
 
-_LOCK_IT = "run 'windlass lock', and commit the file"
 _ASKED = f"is not in {LOCK_PATH}, and the settings of this runner ask for that"
-
-
-def is_pinned(image: str, images: Iterable[str]) -> bool:
-    """Whether a name means one image for ever: by the lock that pins `images`, or by its own digest."""
-    return "@" in image or image in images
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +100,7 @@ class ImageRules:
             return "name one in the workflow, or 'default_image' in the settings with its digest (x@sha256:…)"
         if image in self.options.node_images.values():
             return "name it in the settings ('node_image') with its digest (x@sha256:…)"
-        return _LOCK_IT
+        return LOCK_IT
 
     def _loose_bases(self) -> Iterator[Problem]:
         """What images of actions are made from, and the lock does not pin: told where the action is used."""
@@ -122,7 +117,7 @@ class ImageRules:
                 for base in bases.get(uses, ()):
                     if not is_pinned(base, self._pinned):
                         message = f"the image of '{uses}' is built from '{base}', which {_ASKED}"
-                        remedy = _LOCK_IT if is_image_name(base) else "write its FROM without a variable"
+                        remedy = LOCK_IT if is_image_name(base) else "write its FROM without a variable"
                         yield self._problem(at, message, remedy)
 
     def _problem(self, at: Position, message: str, remedy: str) -> Problem:

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, Literal
 
 from windlass_registry.errors import OperatorError
 from windlass_registry.policy import Policy
@@ -18,7 +18,15 @@ from windlass_runner.engines.base import (
     ImageUnavailable,
     PullProgress,
 )
-from windlass_runner.run.dockerfiles import base_images
+from windlass_runner.run.dockerfiles import bases_in
+from windlass_runner.run.locked_images import (
+    LOCK_IT,
+    NOT_LOCKED,
+    from_bases,
+    is_pinned,
+    joined,
+    not_as_locked,
+)
 
 PULL_NEWS_S: Final = 10.0
 """How often a pull is spoken of."""
@@ -32,31 +40,74 @@ class Images:
         engine: Engine,
         *,
         pinned: Mapping[str, str] | None = None,
+        unlocked: Literal["say", "refuse"] | None = None,
+        named: Callable[[], Iterable[str]] = tuple,
         registries: tuple[str, ...] | None = None,
     ) -> None:
-        """`pinned`: what names have to stand for (a digest or a local id). `registries`: where images may
-        come from; None: anywhere."""
+        """`pinned`: what names have to stand for (a digest or a local id), and `unlocked`: what becomes of
+        others (`Plan.unlocked_images`). `named`: the images that the run's jobs name as far as that is known
+        now, which are compared with the lock before the first of them is given out. `registries`: where
+        images may come from; None: anywhere."""
         self._engine = engine
         self._pinned = pinned or {}
+        self._named = named
+        self._unlocked = unlocked
         self._policy = Policy(image_registries=registries)
         self._lock = threading.Lock()
+        self._comparing = threading.Lock()
+        self._is_compared = False
+        self._differs: ImageUnavailable | None = None
         self._known: dict[str, ImageFacts] = {}
 
     def fetch(self, reference: str, *, on_pull: Callable[[PullProgress], None]) -> ImageFacts:
         """What the name stands for in this run; see `Engine.fetch_image`.
 
         Raises:
-            ImageUnavailable, EngineUnavailable
+            ImageUnavailable: also where another image of the run is not what the lock pins.
+            EngineUnavailable
         """
+        self._compare()
         with self._lock:
             known = self._known.get(reference)
         if known is not None:
             return known
         if (refused := self._policy.refuses_image(reference)) is not None:
             raise ImageUnavailable(reference, refused, remedy="use another image")
+        if self._unlocked == "refuse" and not is_pinned(reference, self._pinned):
+            raise ImageUnavailable(reference, NOT_LOCKED, remedy=LOCK_IT)
         found = self._found(reference, on_pull)
         with self._lock:
             return self._known.setdefault(reference, found)
+
+    def remark(self, reference: str) -> str | None:
+        """What there is to say of an image that came to be named when its job began: the lock does not have
+        it, and nobody could tell before. What was known then was said then."""
+        if self._unlocked != "say" or is_pinned(reference, self._pinned) or reference in self._named():
+            return None
+        return f"the image {reference} is not in the lock: taken as it is now"
+
+    def _compare(self) -> None:
+        """Once for a run, before any of its code: the images that were built on this host. One that has a
+        registry's digest is asked for by that, and cannot be another. What is found is remembered."""
+        with self._comparing:
+            if not self._is_compared and any(pin.startswith("sha256:") for pin in self._pinned.values()):
+                self._differs = self._different()
+            self._is_compared = True
+        if self._differs is not None:
+            raise self._differs
+
+    def _different(self) -> ImageUnavailable | None:
+        problems: list[ImageUnavailable] = []
+        for name in self._named():
+            pin = self._pinned.get(name, "")
+            if pin.startswith("sha256:"):
+                try:
+                    found = self._found_here(name, pin)
+                    with self._lock:
+                        self._known[name] = found
+                except ImageUnavailable as error:
+                    problems.append(error)
+        return joined(problems) if problems else None
 
     def _found(self, reference: str, on_pull: Callable[[PullProgress], None]) -> ImageFacts:
         """The image that the name stands for, and where it is pinned no other.
@@ -67,58 +118,60 @@ class Images:
         if pin is None:
             return self._engine.fetch_image(reference, on_pull=on_pull)
         if pin.startswith("sha256:"):
-            found = self._engine.fetch_image(reference, on_pull=on_pull)
-            if found.digest not in ("", pin):
-                raise _not_as_locked(reference, pin, found.digest)
-            return found
+            return self._found_here(reference, pin)
         try:
             return self._engine.fetch_image(pin, on_pull=on_pull)
         except ImageUnavailable as error:
-            raise _not_as_locked(reference, pin, self._digest_here(reference), why=error.reason) from error
+            raise not_as_locked(reference, pin, self._digest_here(reference), why=error.reason) from error
+
+    def _found_here(self, reference: str, pin: str) -> ImageFacts:
+        """An image that was built here, and never looked for elsewhere: a stranger's could have its name."""
+        found = self._engine.find_image(reference)
+        if found is None or found.digest not in ("", pin):
+            raise not_as_locked(reference, pin, None if found is None else found.digest)
+        return found
 
     def _digest_here(self, reference: str) -> str | None:
         """What the name stands for on this host, for a message."""
         try:
-            return self._engine.fetch_image(reference).digest or None
+            found = self._engine.find_image(reference)
         except OperatorError:
             return None
+        return None if found is None else found.digest
 
     def build(self, build: ImageBuild, *, on_line: Callable[[str | None], None]) -> ImageFacts:
-        """The image in this run, built where it is not there yet; see `Engine.build_image`.
+        """The image in this run, built where it is not there yet, from bases as they are pinned; see
+        `Engine.build_image`.
 
         Raises:
-            ImageNotBuilt, EngineUnavailable, HostFull
+            ImageNotBuilt, ImageUnavailable, EngineUnavailable, HostFull
         """
+        self._compare()
         with self._lock:
             known = self._known.get(build.reference)
         if known is not None:
             return known
-        self._refuse_bases(build)
-        found = self._engine.build_image(build, on_line=on_line)
+        found = self._engine.build_image(self._pinned_build(build), on_line=on_line)
         with self._lock:
             return self._known.setdefault(build.reference, found)
 
-    def _refuse_bases(self, build: ImageBuild) -> None:
-        """What may not be pulled may not come in by a Dockerfile either."""
-        if self._policy.image_registries is None:
-            return
-        try:
-            text = (build.context / build.dockerfile).read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            return  # the build says what is wrong
-        for image in base_images(text):
-            if (refused := self._policy.refuses_image(image)) is not None:
+    def _pinned_build(self, build: ImageBuild) -> ImageBuild:
+        """The build with its bases held to what images are held to: what may not be pulled may not come in
+        by a Dockerfile either."""
+        bases: dict[str, str] = {}
+        for image in bases_in(build.context / build.dockerfile):
+            refused = self._policy.refuses_image(image)
+            if refused is None and self._unlocked == "refuse" and not is_pinned(image, self._pinned):
+                refused = NOT_LOCKED
+            if refused is not None:
                 raise ImageNotBuilt(build.what, f"{image}: {refused}", remedy="use another action")
+            if image in self._pinned:
+                bases[image] = self._found(image, _unheard).digest
+        return from_bases(build, bases)
 
 
-def _not_as_locked(reference: str, pin: str, here: str | None, *, why: str | None = None) -> ImageUnavailable:
-    reason = f"the lock pins it to {pin}"
-    if why is not None:
-        reason += f", which cannot be had ({why})"
-    if here is not None:
-        reason += f"; it is {here} here"
-    remedy = f"bring that image here, or take what is there now: windlass lock --upgrade '{reference}'"
-    return ImageUnavailable(reference, reason, remedy=remedy)
+def _unheard(_progress: PullProgress) -> None:
+    pass
 
 
 class PullReport:

@@ -60,6 +60,11 @@ class JobLog:
             masked = self.masked(text)
             self._writer.write([("", None, step, kind, line) for line in masked.splitlines() or [""]])
 
+    def remark(self, text: str) -> None:
+        """A warning of Windlass's own that stands with the job's remarks too."""
+        self.system(text, kind="warning")
+        self.annotations.append(Annotation(level="warning", message=self.masked(text)))
+
     def add_mask(self, value: str) -> None:
         """Mask this value in everything from here on."""
         with self._lock:

@@ -63,6 +63,8 @@ class ContainerSource:
             report.hear(progress)
 
         image = self._images.fetch(reference, on_pull=hear)
+        if image.digest and (remark := self._images.remark(reference)) is not None:
+            self._log.remark(remark)
         if (pulled := report.end()) is not None:
             self._log.system(pulled)
             self._on_waiting("")
