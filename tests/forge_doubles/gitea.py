@@ -30,6 +30,7 @@ class GiteaDouble(Double):
         self.permissions: dict[str, str] = {}
         self.is_admin = True
         self.pulls: dict[int, dict[str, Any]] = {}
+        self.comments: dict[int, list[dict[str, Any]]] = {}
         self.page_items = 50
         """As many the server gives at most (`MAX_RESPONSE_ITEMS`)."""
         self._ids = itertools.count(1)
@@ -63,6 +64,8 @@ class GiteaDouble(Double):
             case "GET", "collaborators", login, "permission":
                 self.allow(asked.query)
                 return self._permission(unquote(login))
+            case _, "issues", number, "comments":
+                return self._comments(asked, int(number))
             case "POST", "pulls":
                 return self._create_pull(asked)
             case "GET", "pulls", base, *head if head:
@@ -82,6 +85,15 @@ class GiteaDouble(Double):
             if (pull["base"]["ref"], pull["head"]["ref"]) == (base, head):
                 return pull
         return None
+
+    def _comments(self, asked: Asked, number: int) -> Answer:
+        said = self.comments.setdefault(number, [])
+        if asked.method == "GET":
+            self.allow(asked.query, "since", "before")
+            return Answer(body=said)
+        self.allow(asked.body, "body")
+        said.append({"id": next(self._ids), "body": asked.body["body"], "user": {"login": "windlass"}})
+        return Answer(status=201, body=said[-1])
 
     def _create_pull(self, asked: Asked) -> Answer:
         self.allow(asked.body, "title", "head", "base", "body")

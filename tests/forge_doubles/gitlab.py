@@ -42,6 +42,7 @@ class GitLabDouble(Double):
         self.members: dict[int, int] = {}
         """The access level of each."""
         self.merge_requests: dict[int, dict[str, Any]] = {}
+        self.notes: dict[int, list[dict[str, Any]]] = {}
         self.deployed = Deployed(self)
         self._ids = itertools.count(1)
         super().__init__()
@@ -107,6 +108,8 @@ class GitLabDouble(Double):
                 return Answer(body=[one for one in requests if wanted.items() <= one.items()])
             case "POST", "merge_requests":
                 return self._create_request(asked)
+            case _, "merge_requests", number, "notes":
+                return self._notes(asked, int(number))
             case "GET", "merge_requests", number:
                 self.allow(asked.query)
                 request = self.merge_requests.get(int(number))
@@ -116,6 +119,16 @@ class GitLabDouble(Double):
             case _:
                 self.violations.append(f"{asked.method} {asked.path} is not documented")
                 return Answer(status=404)
+
+    def _notes(self, asked: Asked, number: int) -> Answer:
+        said = self.notes.setdefault(number, [])
+        if asked.method == "GET":
+            self.allow(asked.query, "sort", "order_by", "page", "per_page")
+            ordered = said if asked.query.get("sort", "desc") == "asc" else said[::-1]
+            return self._page(asked, ordered)
+        self.allow(asked.body, "body", "created_at", "internal")
+        said.append({"id": next(self._ids), "body": asked.body["body"], "system": False})
+        return Answer(status=201, body=said[-1])
 
     def _create_request(self, asked: Asked) -> Answer:
         self.allow(asked.body, "source_branch", "target_branch", "title", "description")

@@ -130,6 +130,11 @@ class RunView:
             case "job.answered":
                 said = f": {event.data['comment']}" if event.data.get("comment") else ""
                 job.answers.append(f"{event.data.get('answer')} by {event.data.get('actor')}{said}")
+            case "job.refused":
+                job.answers.append(
+                    f"{event.data.get('answer')} by {event.data.get('actor')}, which does not count: "
+                    f"{event.data.get('reason')}"
+                )
             case "job.metrics":
                 self._add_points(job, event)
 

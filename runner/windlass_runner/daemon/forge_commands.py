@@ -9,17 +9,29 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
+from windlass_registry.errors import AuthorError
 from windlass_runner.daemon.approvals import Approvals
 from windlass_runner.daemon.forge_events import ForgeEvents
 from windlass_runner.daemon.journal import Journal
+from windlass_runner.daemon.refusals import Refusals
 from windlass_runner.forges.base import Asked, Command
 from windlass_runner.ledger.errors import UnknownRun
+from windlass_runner.ledger.gate_records import Gate
+from windlass_runner.ledger.gates import person
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.records import FINAL, RunRecord
 from windlass_runner.run.answers import is_called, marked_jobs
+from windlass_runner.run.standing import may_answer
 
 _CLOCKS_DIFFER_S: Final = 60.0
+_NO_RIGHT: Final = "only those who may write to this repository can ask for that"
+_NONE_WAITS: Final = "no job of that name waits, or it has begun to wait only since"
+_OTHERS_WAIT: Final = "other jobs wait by now than when the button was shown: look again"
 _WHOLE_NAME: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
+
+
+class _NotDone(Exception):
+    """What was asked for is not done, and why; for the person who asked."""
 
 
 class ForgeCommands:
@@ -39,20 +51,34 @@ class ForgeCommands:
         self._events = events
         self._asked = asked
         self._clock = clock
+        self._refusals = Refusals(ledger=ledger, clock=clock)
         self._journal = Journal("commands")
 
     def take(self, command: Command, *, delivery: str) -> tuple[str, ...]:
-        """Do it, or have it done; the ids of runs that may begin now.
+        """Do it, or have it done; the ids of runs that may begin now. Why it is not done is told where it was
+        asked for.
 
         Raises:
+            AuthorError: it names a workflow that is not there.
             UpstreamError, OperatorError: the forge cannot be asked now.
         """
         words = {"command": command.kind, "repository": command.repository, "actor": command.actor}
         forge = self._asked(command.repository)
         if not (command.is_button or forge.may_write(command.repository, command.actor)):
-            self._journal.warning("command.refused", **words, reason="no right to write")
+            self._journal.warning("command.refused", **words, reason=_NO_RIGHT)
+            self._refusals.answer(command, forge, _NO_RIGHT, key=f"no right\n{person(command.actor)}")
             return ()
         self._journal.info("command.taken", **words)
+        try:
+            return self._do(command, forge, delivery=delivery)
+        except (_NotDone, AuthorError) as error:
+            self._journal.warning("command.refused", **words, reason=error)
+            self._refusals.answer(command, forge, _why(error), key="\n".join((delivery, *_name(command))))
+            if isinstance(error, AuthorError):
+                raise
+            return ()
+
+    def _do(self, command: Command, forge: Asked, *, delivery: str) -> tuple[str, ...]:
         match command.kind:
             case "approve":
                 return self._approve(command)
@@ -61,26 +87,24 @@ class ForgeCommands:
             case "cancel":
                 for run in self._meant(command, forge):
                     if run.state not in FINAL:
-                        reason = f"cancelled by {command.actor}"
-                        self._ledger.requests.put(
-                            "cancel", {"run_id": run.id, "reason": reason}, at=self._clock()
-                        )
+                        payload = {"run_id": run.id, "reason": f"cancelled by {command.actor}"}
+                        self._ledger.requests.put("cancel", payload, at=self._clock())
             case "approve_job" | "reject_job":
-                for run in self._meant(command, forge):
-                    if run.state not in FINAL:
-                        self._answer(run, command, delivery=delivery)
+                self._answer_all(self._meant(command, forge), command, delivery=delivery)
             case "rerun" | "rerun_failed":
                 self._rerun(self._meant(command, forge), command, delivery=delivery)
         return ()
 
     def _approve(self, command: Command) -> tuple[str, ...]:
         """A part of a commit's name is not enough: another commit can be made to begin with it."""
-        if command.sha is None or not _WHOLE_NAME.match(command.sha):
-            self._journal.warning(
-                "approval.refused", repository=command.repository, sha=command.sha, reason="not a whole name"
-            )
-            return ()
-        return self._approvals.approve(command.repository, command.sha, actor=command.actor)
+        sha = command.sha or ""
+        if not _WHOLE_NAME.match(sha):
+            raise _NotDone("an approval takes the whole name of a commit")
+        approved = self._approvals.approve(command.repository, sha, actor=command.actor)
+        runs = self._ledger.runs.of_commit(command.repository, sha)
+        if not approved and all(run.state == "cancelled" for run in runs):
+            raise _NotDone(f"nothing waits on {sha[:12]}; look at the newest commit, and name that")
+        return approved
 
     def _test(self, command: Command, forge: Asked, *, delivery: str) -> tuple[str, ...]:
         if command.number is None or command.workflow is None:
@@ -88,38 +112,54 @@ class ForgeCommands:
         event = forge.fetch_pull_request(command.repository, command.number)
         return self._events.start(event, workflow=command.workflow, delivery=delivery)
 
-    def _rerun(self, runs: Iterable[RunRecord], command: Command, *, delivery: str) -> None:
+    def _rerun(self, runs: Sequence[RunRecord], command: Command, *, delivery: str) -> None:
+        ended = [run for run in runs if run.state in FINAL]
+        if not ended:
+            raise _NotDone("it still runs" if runs else "nothing has run on this commit")
+        failed_only = command.kind == "rerun_failed"
+        meant = [run for run in ended if not failed_only or run.state not in ("success", "skipped")]
+        if not meant:
+            raise _NotDone("nothing has failed")
+        for run in meant:
+            payload = {"run_id": run.id, "failed": failed_only, "key": f"{delivery}\n{run.id}"}
+            self._ledger.requests.put("rerun", payload, at=self._clock())
+
+    def _answer_all(self, runs: Sequence[RunRecord], command: Command, *, delivery: str) -> None:
+        """Hand on what somebody says to the gates of those runs that have such gates."""
+        refusals = []
         for run in runs:
-            if run.state in FINAL and (command.kind == "rerun" or run.state not in ("success", "skipped")):
-                payload = {
-                    "run_id": run.id,
-                    "failed": command.kind == "rerun_failed",
-                    "key": f"{delivery}\n{run.id}",
-                }
-                self._ledger.requests.put("rerun", payload, at=self._clock())
+            try:
+                self._answer(run, command, delivery=delivery)
+            except _NotDone as error:
+                refusals.append(error)
+        if len(refusals) == len(runs):
+            told = {str(error): None for error in refusals}
+            raise _NotDone("; ".join(text for text in told if text != _NONE_WAITS) or _NONE_WAITS)
 
     def _answer(self, run: RunRecord, command: Command, *, delivery: str) -> None:
-        """Hand on what somebody says to the gates of a run; to no gate that opened after they said it."""
+        """To no gate that opened after they said it."""
         waiting = {job.key for job in self._ledger.runs.jobs(run.id) if job.state == "waiting"}
-        said_at = float("inf") if command.said_at is None else command.said_at + _CLOCKS_DIFFER_S
-        gates = [gate for gate in self._ledger.gates.of_run(run.id) if gate.job_key in waiting]
-        meant: Sequence[str] = [gate.job_key for gate in gates if gate.opened_at <= said_at]
-        if command.mark is not None:
-            meant = marked_jobs(command.mark, meant)
-        elif command.job is not None:
-            meant = [gate.job_key for gate in gates if gate.job_key in meant and is_called(gate, command.job)]
+        gates = self._ledger.gates.of_run(run.id)
+        meant = _meant_gates(command, [gate for gate in gates if gate.job_key in waiting])
         if not meant:
-            words = {"run": run.id, "actor": command.actor, "job": command.job or command.mark}
-            self._journal.warning("answer.refused", **words, reason="no such job waits, or not since then")
-            return
+            if _is_said(command, gates):  # by an earlier life, which did not come to the end of it
+                return
+            if command.is_button and waiting:
+                self._refusals.note(run, sorted(waiting), command, _OTHERS_WAIT)
+            raise _NotDone(_NONE_WAITS)
+        allowed = [gate.job_key for gate in meant if may_answer(gate, command.actor)]
+        if not allowed:
+            reason = f"not among those who may; ask {' or '.join(meant[0].approvers)}"
+            self._refusals.note(run, [gate.job_key for gate in meant], command, reason)
+            raise _NotDone(f"{command.actor} is {reason}")
         payload = {
             "run_id": run.id,
-            "jobs": list(meant),
+            "jobs": allowed,
             "approve": command.kind == "approve_job",
             "actor": command.actor,
             "via": "button" if command.is_button else f"comment on #{command.number}",
         }
-        key = f"{delivery}\n{run.id}\n{command.kind}\n{command.job or command.mark}"
+        key = "\n".join((delivery, run.id, *_name(command)))
         self._ledger.requests.put("answer", payload, at=self._clock(), key=key)
 
     def _meant(self, command: Command, forge: Asked) -> list[RunRecord]:
@@ -137,3 +177,36 @@ class ForgeCommands:
         for run in self._ledger.runs.of_commit(command.repository, sha or ""):
             newest.setdefault(run.workflow_path, run)
         return list(newest.values())
+
+
+def _why(error: _NotDone | AuthorError) -> str:
+    """For people who wrote a comment, not the file that a problem's place is in."""
+    if isinstance(error, _NotDone):
+        return str(error)
+    return "; ".join(text for found in error.problems for text in (found.message, found.remedy) if text)
+
+
+def _meant_gates(command: Command, waiting: Sequence[Gate]) -> list[Gate]:
+    """Those of the gates at which jobs wait that somebody speaks of, and that were there when they did."""
+    said_at = float("inf") if command.said_at is None else command.said_at + _CLOCKS_DIFFER_S
+    there = [gate for gate in waiting if gate.opened_at <= said_at]
+    if command.mark is not None:
+        marked = marked_jobs(command.mark, [gate.job_key for gate in there])
+        return [gate for gate in there if gate.job_key in marked]
+    return [gate for gate in there if command.job is None or is_called(gate, command.job)]
+
+
+def _is_said(command: Command, gates: Iterable[Gate]) -> bool:
+    """Whether that is what they have said already."""
+    approves = command.kind == "approve_job"
+    return any(
+        person(one.actor) == person(command.actor) and one.is_approval == approves
+        for gate in gates
+        if command.job is None or is_called(gate, command.job)
+        for one in gate.answers
+    )
+
+
+def _name(command: Command) -> tuple[str, ...]:
+    """What it asks for, and of what: one comment may ask for several things."""
+    return tuple(filter(None, (command.kind, command.workflow, command.job, command.mark, command.sha)))

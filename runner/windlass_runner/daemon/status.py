@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from windlass_runner.daemon.apps import with_apps
 from windlass_runner.daemon.evidence import read_evidence
+from windlass_runner.daemon.refusals import REFUSED, refusal_text
 from windlass_runner.forges.base import CommitStatus, Deployment, PullRequestComment
 from windlass_runner.ledger.gate_records import Gate
 from windlass_runner.ledger.ledger import Ledger
@@ -144,6 +145,7 @@ def run_report(ledger: Ledger, run: RunRecord, *, url: str | None, links: Links 
     jobs = ledger.runs.jobs(run.id)
     gates = {gate.job_key: gate for gate in ledger.gates.of_run(run.id)}
     judged = judged_of(ledger.runs.attempts(run.id))
+    refusals = _refused_answers(ledger, run, jobs)
     report = RunReport(
         workflow=run.workflow,
         path=run.workflow_path,
@@ -159,6 +161,7 @@ def run_report(ledger: Ledger, run: RunRecord, *, url: str | None, links: Links 
                 links,
                 gates.get(job.key),
                 judged=judged.get(job.key, ()),
+                refusals=refusals.get(job.key, ()),
                 url=f"{url}#{job_anchor(place)}" if url else None,
             )
             for place, job in enumerate(jobs, 1)
@@ -174,6 +177,7 @@ def _job_report(
     gate: Gate | None,
     *,
     judged: tuple[Judged, ...],
+    refusals: Sequence[str],
     url: str | None,
 ) -> JobReport:
     return JobReport(
@@ -192,7 +196,18 @@ def _job_report(
         remarks=tuple(_remark(found) for found in job.annotations if isinstance(found, Mapping)),
         expectations=judged,
         gate=gate,
+        refusals=tuple(refusals),
     )
+
+
+def _refused_answers(ledger: Ledger, run: RunRecord, jobs: Sequence[JobRecord]) -> dict[str, list[str]]:
+    """Of the jobs that wait, by their keys, what people said to their gates that does not count."""
+    waiting = {job.key for job in jobs if job.state == "waiting"}
+    found: dict[str, list[str]] = {}
+    for event in ledger.events.sample(run.id, REFUSED) if waiting else ():
+        if event.job_key in waiting:
+            found.setdefault(str(event.job_key), []).append(refusal_text(event.data))
+    return found
 
 
 def _refusals(ledger: Ledger, run: RunRecord) -> tuple[RemarkReport, ...]:

@@ -219,7 +219,7 @@ class Proposing(Protocol):
 class Asked(Protocol):
     """What a forge that knows people and pull requests can be asked. Safe to use from several threads.
 
-    Both raise UpstreamError or OperatorError where it does not answer.
+    All raise UpstreamError or OperatorError where it does not answer.
     """
 
     def may_write(self, repository: str, login: str) -> bool:
@@ -228,4 +228,8 @@ class Asked(Protocol):
 
     def fetch_pull_request(self, repository: str, number: int) -> Event:
         """A pull request as it stands, as the event of its newest commit."""
+        ...
+
+    def reply(self, repository: str, number: int, text: str, *, key: str) -> None:
+        """Comment on a pull request; once for each `key`, however often it is called. `text` is Markdown."""
         ...

@@ -1,7 +1,8 @@
-"""Commands in the comments of pull requests, such as `/retest` on a line of its own. Pure."""
+"""Commands in the comments of pull requests, such as `/retest` on a line of its own, and answers. Pure."""
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -35,6 +36,20 @@ def parse_comment(
     asked = Command(kind="rerun", repository=repository, number=number, actor=actor, said_at=said_at)
     commands = (_command(line, asked) for line in _plain_lines(text))
     return tuple(dict.fromkeys(command for command in commands if command is not None))[:MOST_COMMANDS]
+
+
+def reply_body(text: str, key: str) -> str:
+    """A comment of ours with a hidden first line, by which `is_reply` knows it again."""
+    return f"{_reply_line(key)}\n{text}"
+
+
+def is_reply(body: object, key: str) -> bool:
+    """Whether that is the comment with this key."""
+    return isinstance(body, str) and body.startswith(_reply_line(key))
+
+
+def _reply_line(key: str) -> str:
+    return f"<!-- windlass:reply {hashlib.sha256(key.encode()).hexdigest()[:32]} -->"
 
 
 def _command(line: str, asked: Command) -> Command | None:

@@ -57,6 +57,7 @@ def how_to_answer(jobs: Sequence[JobReport], run: str | None) -> str:
             f"- ✋ {escape(job.name, _NAME_LIMIT)} {escape(job.reason or 'waits', 400)}. Let it go on by the "
             f"button, the comment {code(f'/approve {name}')} on the pull request{by_hand}."
         )
+        lines += [f"  - {escape(told, 400)}" for told in job.refusals]
     return "\n".join(lines)
 
 

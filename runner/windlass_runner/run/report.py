@@ -110,6 +110,8 @@ class JobReport:
     expectations: tuple[Judged, ...] = ()
     gate: Gate | None = None
     """The one that it came to, with what people answered."""
+    refusals: tuple[str, ...] = ()
+    """Whose answers did not count while it waits, and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ import pytest
 
 from integration.daemon.serving import Repository, git
 from windlass_registry.catalog import Catalog
+from windlass_registry.errors import OperatorError
 from windlass_registry.store import Store
 from windlass_runner.daemon.approvals import Approvals
 from windlass_runner.daemon.forge_commands import ForgeCommands
@@ -42,12 +43,20 @@ class People:
 
     writers: set[str]
     pulls: dict[int, Event] = field(default_factory=dict)
+    replies: dict[str, str] = field(default_factory=dict)
+    """What they were told, by the answers' keys."""
+    is_locked: bool = False
 
     def may_write(self, repository: str, login: str) -> bool:
         return login in self.writers
 
     def fetch_pull_request(self, repository: str, number: int) -> Event:
         return self.pulls[number]
+
+    def reply(self, repository: str, number: int, text: str, *, key: str) -> None:
+        if self.is_locked:
+            raise OperatorError("the conversation is locked")
+        self.replies.setdefault(key, text)
 
 
 @dataclass(kw_only=True)

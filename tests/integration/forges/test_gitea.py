@@ -70,6 +70,12 @@ def test_an_address_that_is_too_long_is_left_out(double: GiteaDouble) -> None:
     assert double.newest(SHA)["ci"]["target_url"] == ""
 
 
+def test_a_comment_is_answered_once(double: GiteaDouble) -> None:
+    for key in ("d1", "d1", "d2"):
+        forge(double).reply(URL, 7, "@mona that was not done", key=key)
+    assert [one["body"].partition("\n")[2] for one in double.comments[7]] == ["@mona that was not done"] * 2
+
+
 def test_a_deployment_is_a_status_that_leads_to_what_was_deployed(double: GiteaDouble) -> None:
     def deployed(run: str, state: Any, **more: Any) -> Deployment:
         return Deployment(run=run, job="deploy", environment="production", state=state, **more)

@@ -11,6 +11,7 @@ from github_double.world import Repository
 from integration.forges.posting import SHA, URL, check, open_forge
 from windlass_registry.errors import UpstreamError
 from windlass_runner.forges.base import CommitStatus, NotYet, PullRequestComment
+from windlass_runner.forges.comments import parse_comment
 from windlass_runner.forges.github.comments import MARKER
 from windlass_runner.forges.github.forge import Account, GitHub
 
@@ -135,3 +136,14 @@ def test_a_text_that_is_too_long_is_cut(hub: GitHubDouble, repository: Repositor
     ((_, body),) = bodies(repository)
     assert len(body.encode()) <= 65_535
     assert "*Cut:" in body
+
+
+def test_what_somebody_asked_for_in_a_comment_is_answered_once(
+    hub: GitHubDouble, repository: Repository
+) -> None:
+    theirs(repository, "mona", "/approve production")
+    for key in ("d1", "d1", "d2"):
+        open_forge(hub).reply(URL, 7, "@mona that was not done", key=key)
+    ours = [body.partition("\n") for login, body in bodies(repository) if login == "windlass[bot]"]
+    assert [text for _, _, text in ours] == ["@mona that was not done"] * 2
+    assert parse_comment("\n".join(ours[0]), repository="acme/digits", number=7, actor="windlass") == ()

@@ -146,6 +146,12 @@ def test_a_merge_request_without_a_commit_is_asked_for_again(double: GitLabDoubl
         forge(double).fetch_pull_request(URL, 7)
 
 
+def test_a_comment_is_answered_once(double: GitLabDouble) -> None:
+    for key in ("d1", "d1", "d2"):
+        forge(double).reply(URL, 7, "@mona that was not done", key=key)
+    assert [one["body"].partition("\n")[2] for one in double.notes[7]] == ["@mona that was not done"] * 2
+
+
 def test_a_token_that_does_not_hold_is_told(double: GitLabDouble) -> None:
     with pytest.raises(Refused, match="401: 401 Unauthorized; the token does not hold any more"):
         forge(double, token="old").post(status("ci"))

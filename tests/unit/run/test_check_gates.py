@@ -44,6 +44,12 @@ def test_a_check_of_a_run_that_waits_has_a_button_for_each_answer() -> None:
     assert "<code>windlass approve r1 production</code>" in check.summary
 
 
+def test_whose_answer_does_not_count_stands_beside_the_job_that_waits() -> None:
+    refused = replace(WAITS, refusals=("approved by mona (button) does not count: <b> ask ada",))
+    (check,) = to_checks([(replace(RUN, jobs=(refused,)), Evidence())], at=5.0)
+    assert "\n  - approved by mona (button) does not count: &#60;b&#62; ask ada" in check.summary
+
+
 def test_while_other_jobs_run_the_buttons_are_there_too() -> None:
     other = replace(WAITS, key="other", name="other", gate=replace(GATE, environment="a very long name"))
     run = replace(RUN, state="running", jobs=(*RUN.jobs, other))

@@ -19,6 +19,7 @@ from windlass_runner.forges.base import (
     ParsedDelivery,
     Proposal,
 )
+from windlass_runner.forges.comments import is_reply, reply_body
 from windlass_runner.forges.commit_statuses import Recent, Status, to_status, web_address
 from windlass_runner.forges.gitea.deliveries import parse_delivery, parse_pull_request
 from windlass_runner.forges.json_api import JsonApi, Refused, page_of_proposal
@@ -116,6 +117,12 @@ class Gitea:
             raise UpstreamError(
                 f"{self._api.url} tells too little of pull request {number}: {error}"
             ) from error
+
+    def reply(self, repository: str, number: int, text: str, *, key: str) -> None:
+        """See the contract."""
+        path = f"{self._path(repository)}/issues/{number}/comments"
+        if not any(is_reply(found.get("body"), key) for found in self._api.fetch_list(path)):
+            self._api.post(path, {"body": reply_body(text, key)})
 
     def open_pull_request(self, repository: str, proposal: Proposal) -> str:
         """See `forges.base.Proposing`."""

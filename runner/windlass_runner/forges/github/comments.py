@@ -1,7 +1,8 @@
-"""One comment on each pull request that tells how its newest commit stands: edited, never repeated.
+"""One comment on each pull request that tells how its newest commit stands: edited, never repeated. And
+answers to what people asked for in comments.
 
-It is found again by a hidden line among the comments that are our own, so that nobody else's is ever taken
-for it. Used by `forge`.
+The one is found again by a hidden line among the comments that are our own, so that nobody else's is ever
+taken for it. Used by `forge`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Final
 
 from windlass_registry.errors import UpstreamError
 from windlass_runner.forges.base import NotYet, PullRequestComment
+from windlass_runner.forges.comments import is_reply, reply_body
 from windlass_runner.forges.github.checks import cut_text
 from windlass_runner.forges.github.client import Client, Json, NotFound
 
@@ -63,6 +65,13 @@ class Comments:
         self._known.move_to_end(number)
         if len(self._known) > _MOST_KNOWN:
             self._known.popitem(last=False)
+
+
+def reply(client: Client, repository: str, number: int, text: str, *, key: str) -> None:
+    """Comment on a pull request where no comment with that key stands there yet."""
+    path = f"/repos/{repository}/issues/{number}/comments"
+    if not any(is_reply(found.get("body"), key) for found in client.pages(path, query={})):
+        client.write("POST", path, {"body": reply_body(text, key)})
 
 
 def _find(client: Client, repository: str, number: int, login: str) -> _Posted | None:

@@ -21,7 +21,7 @@ from windlass_runner.forges.github.app_tokens import (
 )
 from windlass_runner.forges.github.check_runs import CheckRuns
 from windlass_runner.forges.github.client import Bearer, Client, CommitUnknown, Moved, NotFound
-from windlass_runner.forges.github.comments import Comments
+from windlass_runner.forges.github.comments import Comments, reply
 from windlass_runner.forges.github.deployments import Deployments
 from windlass_runner.forges.github.missed import MissedDelivery, fetch_delivery, fetch_missed
 from windlass_runner.forges.github.people import (
@@ -239,6 +239,11 @@ class GitHub:
             self._places[repository], lambda client, name: fetch_pull_request(client, name, number)
         )
         return replace(event, repository=repository)
+
+    def reply(self, repository: str, number: int, text: str, *, key: str) -> None:
+        """See `forges.base.Asked`."""
+        place = self._places[repository]
+        self._at(place, lambda client, name: reply(client, name, number, text, key=key))
 
     def fetch_pull_requests(
         self, repository: str, *, etag: str | None, whole: bool = False

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from windlass_registry.errors import OperatorError, UpstreamError
 from windlass_runner.forges.base import BadDelivery, CheckState, CommitStatus, ParsedDelivery, Proposal
+from windlass_runner.forges.comments import is_reply, reply_body
 from windlass_runner.forges.commit_statuses import Recent, Status, to_status
 from windlass_runner.forges.gitlab.deliveries import is_fork, parse_delivery
 from windlass_runner.forges.gitlab.deployments import Deployments
@@ -135,6 +136,13 @@ class GitLab:
             raise UpstreamError(
                 f"{self._api.url} tells too little of merge request {number}: {error}"
             ) from error
+
+    def reply(self, repository: str, number: int, text: str, *, key: str) -> None:
+        """See the contract. Looked for among the newest."""
+        path = f"{self._path(repository)}/merge_requests/{number}/notes"
+        newest = self._api.fetch_list(path, {"sort": "desc", "per_page": _PAGE})
+        if not any(is_reply(note.get("body"), key) for note in newest):
+            self._api.post(path, {"body": reply_body(text, key)})
 
     def open_pull_request(self, repository: str, proposal: Proposal) -> str:
         """See `forges.base.Proposing`."""
