@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,6 +30,8 @@ class SampleRelease:
     picture: str = ""
     """Its path in the package; '' where there is none."""
     notes: str = ""
+    published: datetime | None = None
+    """None: nobody says when, as of what comes with Windlass."""
     is_yanked: bool = False
     warnings: tuple[str, ...] = ()
     """What its publisher warns of, in one line each: notices, and what to use in its place."""
@@ -119,6 +122,11 @@ def find_sample(asked: str, sources: Sequence[SampleSource]) -> SampleRelease:
     Raises:
         AuthorError: no sample has that name, or no release of it is in the range.
     """
+    return usable_releases(asked, sources)[0]
+
+
+def usable_releases(asked: str, sources: Sequence[SampleSource]) -> tuple[SampleRelease, ...]:
+    """Every release that may be taken for what is asked, newest first. Raises as `find_sample`."""
     name, _, wanted = asked.partition("@")
     releases = [release for source in sources for release in source.releases(name)]
     if not releases:
@@ -142,7 +150,7 @@ def find_sample(asked: str, sources: Sequence[SampleSource]) -> SampleRelease:
     if not usable:
         there = ", ".join(f"{one.version}{' (yanked)' if one.is_yanked else ''}" for one in releases[:10])
         raise _unknown(asked, f"no release of '{name}' matches '{wanted or 'any'}'", f"there are: {there}")
-    return max(usable, key=lambda release: release.version)
+    return tuple(sorted(usable, key=lambda release: release.version, reverse=True))
 
 
 def _unknown(asked: str, message: str, remedy: str) -> AuthorError:

@@ -61,6 +61,11 @@ def object_name(content: bytes) -> str:
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
+def is_workflow_name(name: str) -> bool:
+    """Whether a subscription's workflow can be called that: a word that makes a file's name."""
+    return name.replace("-", "").replace("_", "").isalnum() and name.isascii()
+
+
 def parse_subscriptions(text: bytes | str, path: str = SUBSCRIPTIONS_PATH) -> dict[str, Subscription]:
     """Read the file's text, by workflow name.
 
@@ -147,6 +152,11 @@ def _read_one(reader: Reader, name: str, node: yaml.Node) -> Subscription:
     for path in files:
         if path.startswith("/") or ".." in path.split("/") or path.split("/")[0] == ".git":
             reader.error(fields["files"], f"'{path}' lies outside the repository")
+    folder = texts.get("folder", "")
+    if folder and (folder.startswith("/") or not {"..", ".git"}.isdisjoint(folder.split("/"))):
+        reader.error(fields["folder"], f"'{folder}' lies outside the repository")
+    if not is_workflow_name(name):
+        reader.error(node, f"'{name}' cannot be a workflow's name", "write letters, digits and hyphens")
     return Subscription(
         name=name,
         sample=texts.get("sample", ""),

@@ -41,6 +41,7 @@ class RegistrySamples:
             summary=facts.summary,
             picture=facts.picture,
             notes=facts.notes,
+            published=facts.published,
             is_yanked=facts.yanked is not None,
             warnings=tuple(_warnings(facts)),
             load=partial(self._load, facts),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from windlass_registry.choosing import Rules
     from windlass_registry.lock import LockFile
     from windlass_runner.commands.image_pins import Pinned
-    from windlass_runner.commands.locking import Looked
+    from windlass_runner.upkeep.locking import Looked
 
 EXAMPLE = """
 windlass lock                              # pin what is not pinned yet
@@ -102,8 +102,8 @@ def _rules(arguments: Namespace, invocation: Invocation, root: Path) -> Rules:
 
     from windlass_registry.choosing import CoolDown, Rules
     from windlass_registry.policy import Policy
-    from windlass_runner.commands.lock_settings import UPGRADE_COOL_DOWN, repository_cool_down
     from windlass_runner.commands.planning import own_settings
+    from windlass_runner.upkeep.lock_settings import UPGRADE_COOL_DOWN, repository_cool_down
 
     settings = own_settings(arguments, invocation)
     policy = settings.policy if settings is not None else Policy()

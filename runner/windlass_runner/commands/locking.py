@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from windlass_registry.catalog import Catalog
-from windlass_registry.choosing import HeldBack, Rules
+from windlass_registry.choosing import Rules
 from windlass_registry.errors import AuthorError, Problem
-from windlass_registry.lock import Lock, LockFile, Pin, ResolvedAction
+from windlass_registry.lock import Lock, LockFile, Pin
 from windlass_registry.resolver import Fetching
 from windlass_runner.commands.workflow_files import find_files, load_file
-from windlass_runner.run.looking_up import look_up_actions
+from windlass_runner.upkeep.locking import Looked, look_up_workflows
 from windlass_runner.workflow.model import Workflow
 from windlass_runner.workflow.parse import parse_workflow
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Looked:
-    """All workflows of a repository, and what they use."""
-
-    lock: Lock
-    workflows: tuple[Workflow, ...]
-    problems: tuple[Problem, ...]
-    """Errors alone."""
 
 
 def lock_repository(
@@ -33,10 +23,7 @@ def lock_repository(
     """Everything that the workflow files use, and the problems of those that are left out. What `pins` has
     beside actions is kept."""
     looked = look_up_repository(root, pins=pins, catalog=catalog)
-    if pins is None:
-        return looked.lock, looked.problems
-    kept = replace(looked.lock, images=pins.images, datasets=pins.datasets, models=pins.models)
-    return kept, looked.problems
+    return looked.beside(pins), looked.problems
 
 
 def look_up_repository(
@@ -48,40 +35,18 @@ def look_up_repository(
     on_fetch: Callable[[Fetching], None] | None = None,
 ) -> Looked:
     """All workflow files of a repository with what they use."""
-    actions: dict[str, ResolvedAction] = {}
-    held_back: dict[str, tuple[HeldBack, ...]] = {}
-    young: frozenset[str] = frozenset()
     workflows: list[Workflow] = []
-    unpinned: set[str] = set()
-    warnings: dict[str, None] = {}
     problems: list[Problem] = []
     for file in find_files([], root):
         try:
-            workflow = parse_workflow(load_file(file), path=file.shown).workflow
+            workflows.append(parse_workflow(load_file(file), path=file.shown).workflow)
         except AuthorError as error:
             problems += error.problems
-            continue
-        lock, found = look_up_actions(
-            workflow, root=root, pins=pins, catalog=catalog, rules=rules, on_fetch=on_fetch
-        )
-        workflows.append(workflow)
-        problems += found
-        actions.update(lock.actions)
-        held_back.update(lock.held_back)
-        young |= lock.young
-        unpinned.update(lock.unpinned)
-        warnings.update(dict.fromkeys(lock.warnings))
-    return Looked(
-        lock=Lock(
-            actions=dict(sorted(actions.items())),
-            unpinned=tuple(sorted(unpinned)),
-            warnings=tuple(warnings),
-            held_back=held_back,
-            young=young,
-        ),
-        workflows=tuple(workflows),
-        problems=tuple(problem for problem in problems if problem.severity == "error"),
+    looked = look_up_workflows(
+        workflows, root=root, pins=pins, catalog=catalog, rules=rules, on_fetch=on_fetch
     )
+    broken = tuple(problem for problem in problems if problem.severity == "error")
+    return replace(looked, problems=(*broken, *looked.problems))
 
 
 def upgrade_repository(

@@ -18,6 +18,7 @@ from windlass_registry.sources.registry_samples import RegistrySamples
 from windlass_registry.versions import Version
 from windlass_runner.commands.invocation import Invocation
 from windlass_runner.commands.registries import known_registries, open_source
+from windlass_runner.upkeep.sample_updates import is_folder
 
 
 def sample_sources(invocation: Invocation) -> tuple[SampleSource, ...]:
@@ -25,11 +26,6 @@ def sample_sources(invocation: Invocation) -> tuple[SampleSource, ...]:
     known = known_registries(invocation).load()
     registries = (RegistrySamples(open_source(each.registry, invocation)) for each in known)
     return (BuiltinSamples.installed(), *registries)
-
-
-def is_folder(asked: str) -> bool:
-    """Whether a folder of this machine is named, as the author of a sample does."""
-    return asked.startswith(("./", "../", "/")) or asked in (".", "..")
 
 
 def look_up_sample(asked: str, invocation: Invocation) -> SampleRelease:

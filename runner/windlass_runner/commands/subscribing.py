@@ -6,16 +6,14 @@ from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
 
-from windlass_registry.documents import Value
 from windlass_registry.errors import AuthorError, OperatorError, Problem
 from windlass_registry.lockfile import LOCK_PATH, load_lock, save_lock
 from windlass_registry.samples.changes import File, files_of
-from windlass_registry.samples.manifest import Sample
-from windlass_registry.samples.releases import SampleRelease
 from windlass_registry.samples.subscriptions import (
     SUBSCRIPTIONS_PATH,
     Subscription,
     dump_subscriptions,
+    is_workflow_name,
     load_subscriptions,
     object_name,
     write_file,
@@ -27,9 +25,10 @@ from windlass_runner.commands.locking import lock_repository
 from windlass_runner.commands.paint import tame
 from windlass_runner.commands.registries import open_catalog
 from windlass_runner.commands.sample_sources import as_recorded, look_up_sample
-from windlass_runner.commands.subscription_form import agreement_digest, ask_agreement, ask_parameters
+from windlass_runner.commands.subscription_form import ask_agreement, ask_parameters
 from windlass_runner.commands.workflow_files import of_repository
 from windlass_runner.forges.git_program import GitProgram
+from windlass_runner.upkeep.sample_updates import Answers, record
 
 
 def subscribe(arguments: Namespace, invocation: Invocation) -> int:
@@ -52,49 +51,15 @@ def subscribe(arguments: Namespace, invocation: Invocation) -> int:
     files = files_of(sample, values, name=name, folder=folder, shown_as=release.name)
     refuse_overwriting(root, files)
     accepted = ask_agreement(release, sample, invocation, is_accepted=arguments.accept, root=root)
-    subscription = record(
-        release,
-        sample,
-        values,
-        files,
-        asked=as_recorded(arguments.sample, release, invocation),
-        name=name,
-        folder=folder,
-        accepted=accepted,
-    )
+    asked = as_recorded(arguments.sample, release, invocation)
+    answers = Answers(parameters=values, accepted=accepted, asked=asked)
+    subscription = record(release, sample, answers, files, name=name, folder=folder)
     if not arguments.dry_run:
         if made:  # again does no harm
             git(invocation).local(["init", "--quiet", str(root)])
         _write(root, files, {**known, name: subscription}, invocation)
     _tell(arguments, invocation, subscription, root, made=made)
     return 0
-
-
-def record(
-    release: SampleRelease,
-    sample: Sample,
-    values: Mapping[str, Value],
-    files: Mapping[str, File],
-    *,
-    asked: str,
-    name: str,
-    folder: str,
-    accepted: str,
-) -> Subscription:
-    """What is kept of a subscription."""
-    agreement = sample.manifest.agreement
-    return Subscription(
-        name=name,
-        sample=asked,
-        version=str(release.version),
-        digest=release.digest,
-        source=release.source,
-        folder=folder,
-        parameters=dict(values),
-        agreement=agreement_digest(agreement) if agreement else "",
-        accepted=accepted,
-        files={path: object_name(file.content) for path, file in files.items()},
-    )
 
 
 def git(invocation: Invocation) -> GitProgram:
@@ -143,7 +108,7 @@ def delete_files(root: Path, one: Subscription, *, is_forced: bool) -> tuple[lis
 
 def check_name(name: str) -> None:
     """Raises OperatorError for what cannot be a workflow's name."""
-    if not name.replace("-", "").replace("_", "").isalnum() or not name.isascii():
+    if not is_workflow_name(name):
         raise OperatorError(
             f"'{name}' cannot be a workflow's name", remedy="write letters, digits and hyphens"
         )

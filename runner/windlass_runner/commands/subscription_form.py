@@ -99,13 +99,6 @@ def ask_agreement(
     return f"{_person(root, invocation)}, {time.strftime('%Y-%m-%d', time.gmtime())}"
 
 
-def agreement_digest(text: str) -> str:
-    """What an acceptance is of: other words have to be accepted anew."""
-    from hashlib import sha256
-
-    return f"sha256:{sha256(text.encode()).hexdigest()}"
-
-
 def _person(root: Path, invocation: Invocation) -> str:
     if not (root / ".git").exists():
         return invocation.environment.get("USER", "unknown")

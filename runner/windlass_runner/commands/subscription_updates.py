@@ -2,47 +2,29 @@
 
 from __future__ import annotations
 
-import tempfile
 from argparse import Namespace
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-from windlass_registry.errors import AuthorError, OperatorError, Problem, UpstreamError, WindlassError
-from windlass_registry.samples.changes import Change, File, Merge, Merged, files_of, upgrade
+from windlass_registry.errors import OperatorError, WindlassError
 from windlass_registry.samples.releases import SampleRelease
-from windlass_registry.samples.subscriptions import (
-    SUBSCRIPTIONS_PATH,
-    Subscription,
-    dump_subscriptions,
-    load_subscriptions,
-    object_name,
-    unknown_subscription,
-    write_file,
-)
+from windlass_registry.samples.subscriptions import Subscription, load_subscriptions, unknown_subscription
 from windlass_runner.commands.context import repository_root
 from windlass_runner.commands.invocation import Invocation
 from windlass_runner.commands.paint import Paint, tame
 from windlass_runner.commands.sample_sources import newer_release, release_of, with_range
-from windlass_runner.commands.subscribing import git, record, write_lock
-from windlass_runner.commands.subscription_form import agreement_digest, ask_agreement, ask_parameters
-
-_MARK = b"<<<<<<< "
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Update:
-    """One subscription's way to a newer release."""
-
-    old: Subscription
-    new: Subscription
-    release: SampleRelease
-    changes: tuple[Change, ...]
-
-    @property
-    def conflicts(self) -> tuple[Change, ...]:
-        """What a person has to settle."""
-        return tuple(change for change in self.changes if change.outcome == "conflict")
+from windlass_runner.commands.subscribing import git, write_lock
+from windlass_runner.commands.subscription_form import ask_agreement, ask_parameters
+from windlass_runner.upkeep.merging import merge_with_git
+from windlass_runner.upkeep.sample_updates import (
+    Answers,
+    Update,
+    agreement_digest,
+    apply,
+    merge_labels,
+    plan_update,
+    rendered_again,
+)
 
 
 def update_subscriptions(arguments: Namespace, invocation: Invocation) -> int:
@@ -108,7 +90,7 @@ def _in_place(
     known = load_subscriptions(root)
     found = prepare(root, known[name], release, arguments, invocation)
     if not arguments.dry_run:
-        apply(root, found, known, invocation)
+        apply_here(root, found, known, invocation)
     return found
 
 
@@ -119,133 +101,34 @@ def prepare(
     arguments: Namespace,
     invocation: Invocation,
 ) -> Update:
+    """What would change here, after the questions that the release asks."""
     sample = release.load()
     agreement = sample.manifest.agreement
     accepted = old.accepted if agreement else ""
     if agreement and agreement_digest(agreement) != old.agreement:
         invocation.say(f"the agreement of '{release.name}' has changed with {release.version}")
         accepted = ask_agreement(release, sample, invocation, is_accepted=arguments.accept, root=root)
-    values = ask_parameters(sample, arguments.parameters, invocation, kept=old.parameters)
-    files = files_of(sample, values, name=old.name, folder=old.folder, shown_as=release.name)
-    refuse_links(root, files)
-    changes = upgrade(
-        base=_base(root, old, files, invocation),
-        ours={path: _content(root / path) for path in {*old.files, *files}},
-        theirs=files,
-        merge=merge_with_git(
-            invocation,
-            labels=("yours", f"{release.name} {old.version}", f"{release.name} {release.version}"),
-        ),
-    )
-    new = record(
-        release,
-        sample,
-        values,
-        files,
-        asked=with_range(old, _range(arguments)).sample,
-        name=old.name,
-        folder=old.folder,
+    answers = Answers(
+        parameters=ask_parameters(sample, arguments.parameters, invocation, kept=old.parameters),
         accepted=accepted,
+        asked=with_range(old, _range(arguments)).sample,
     )
-    return Update(old=old, new=new, release=release, changes=changes)
+    return plan_update(
+        root,
+        old,
+        release,
+        answers,
+        rendered=rendered_again(old, lambda: release_of(old.sample, old.version, invocation)),
+        from_history=lambda name: git(invocation).work_tree(
+            ["cat-file", "blob", name], root, allowed=(1, 128)
+        ),
+        merge=merge_with_git(git(invocation), labels=merge_labels(old, release)),
+    )
 
 
-def _base(
-    root: Path, old: Subscription, theirs: Mapping[str, File], invocation: Invocation
-) -> dict[str, bytes | None]:
-    """Each file as the old release wrote it: unedited here, the same in the new release, made from the old
-    one, or in git's history."""
-    rendered = rendered_again(old, invocation)
-    found: dict[str, bytes | None] = {}
-    for path, name in old.files.items():
-        here = _content(root / path)
-        if here is not None and object_name(here) == name:
-            found[path] = here
-        elif path in theirs and object_name(theirs[path].content) == name:
-            found[path] = theirs[path].content
-        elif path in rendered and object_name(rendered[path].content) == name:
-            found[path] = rendered[path].content
-        else:
-            found[path] = _from_history(root, name, invocation)
-    return found
-
-
-def rendered_again(
-    old: Subscription, invocation: Invocation, *, name: str | None = None, folder: str | None = None
-) -> dict[str, File]:
-    """What the subscribed release writes, or would write for another name and folder; nothing where that
-    release cannot be had any more."""
-    try:
-        release = release_of(old.sample, old.version, invocation)
-        if release.digest != old.digest:
-            return {}
-        return files_of(
-            release.load(),
-            old.parameters,
-            name=name or old.name,
-            folder=folder or old.folder,
-            shown_as=old.sample,
-        )
-    except (AuthorError, UpstreamError):
-        return {}  # git's history may have the text
-
-
-def _from_history(root: Path, name: str, invocation: Invocation) -> bytes | None:
-    text = git(invocation).work_tree(["cat-file", "blob", name], root, allowed=(1, 128))
-    return text if object_name(text) == name else None
-
-
-def _content(place: Path) -> bytes | None:
-    return place.read_bytes() if place.is_file() and not place.is_symlink() else None
-
-
-def refuse_links(root: Path, files: Mapping[str, File]) -> None:
-    """Raises AuthorError where a link or a folder has the name of a file that is to be written."""
-    taken = [path for path in files if (root / path).is_symlink() or (root / path).is_dir()]
-    if taken:
-        remedy = "take it away; 'windlass subscribe --update' then goes on"
-        raise AuthorError(
-            *(
-                Problem(path=path, line=0, column=0, message="is no file here", remedy=remedy)
-                for path in taken
-            )
-        )
-
-
-def merge_with_git(invocation: Invocation, *, labels: tuple[str, str, str]) -> Merge:
-    """`git merge-file`: what everybody's eyes are used to, markers and all."""
-
-    named = [part for label in labels for part in ("-L", label)]
-
-    def merge(ours: bytes, base: bytes, theirs: bytes) -> Merged:
-        if any(line.startswith(_MARK) for line in ours.splitlines()):
-            if f">>>>>>> {labels[2]}".encode() in ours.splitlines():  # this merge, killed before its end
-                return Merged(content=ours, conflicts=1, is_marked=True)
-            message = "a file has places between '<<<<<<<' and '>>>>>>>'"
-            raise OperatorError(message, remedy="settle them first")
-        with tempfile.TemporaryDirectory() as scratch:
-            texts = (("ours", ours), ("base", base), ("theirs", theirs))
-            places = {name: Path(scratch) / name for name, _ in texts}
-            for name, content in texts:
-                places[name].write_bytes(content)
-            command = ["merge-file", "--diff3", *named, *map(str, places.values())]
-            git(invocation).local(command, allowed=tuple(range(1, 128)))  # the number of conflicts
-            content = places["ours"].read_bytes()
-        return Merged(content=content, conflicts=sum(line.startswith(_MARK) for line in content.splitlines()))
-
-    return merge
-
-
-def apply(root: Path, update: Update, known: Mapping[str, Subscription], invocation: Invocation) -> None:
-    """The record last: what is interrupted is done again by the same command."""
-    for change in update.changes:
-        if change.file is not None:
-            write_file(root, change.path, change.file.content, is_executable=change.file.is_executable)
-        elif change.outcome == "deleted":
-            (root / change.path).unlink(missing_ok=True)
-    write_lock(root, invocation)
-    text = dump_subscriptions({**known, update.old.name: update.new})
-    write_file(root, SUBSCRIPTIONS_PATH, text.encode())
+def apply_here(root: Path, update: Update, known: Mapping[str, Subscription], invocation: Invocation) -> None:
+    """Write it, and the lock."""
+    apply(root, update, known, write_lock=lambda place: write_lock(place, invocation))
 
 
 def _say_current(arguments: Namespace, invocation: Invocation, one: Subscription) -> None:

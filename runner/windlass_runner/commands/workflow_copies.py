@@ -8,13 +8,16 @@ from typing import Final
 
 from windlass_registry.errors import AuthorError, OperatorError, Problem
 from windlass_registry.samples.changes import File, workflow_path
+from windlass_registry.samples.releases import SampleRelease
 from windlass_registry.samples.subscriptions import Subscription, load_subscriptions, write_file
 from windlass_runner.commands.context import repository_root
 from windlass_runner.commands.invocation import Invocation
 from windlass_runner.commands.planning import one_file
+from windlass_runner.commands.sample_sources import release_of
 from windlass_runner.commands.subscribing import check_name, folder_path, git, refuse_overwriting, write_lock
-from windlass_runner.commands.subscription_updates import merge_with_git, rendered_again
 from windlass_runner.commands.workflow_files import load_file
+from windlass_runner.upkeep.merging import merge_with_git
+from windlass_runner.upkeep.sample_updates import rendered_again
 
 _NAME: Final = re.compile(
     r"""^name:[ \t]*("[^"\n]*"|'[^'\n]*'|[^\s#"'][^\n#]*?(?=[ \t]*(#|$)))""", re.MULTILINE
@@ -77,10 +80,14 @@ def _moved(text: bytes, one: Subscription, name: str, target: str, invocation: I
     """The workflow as the sample would have been filled in for the new name and folder, with the edits that
     were made here; where that cannot be said any more, by the words themselves."""
     path = workflow_path(one.name)
-    old = rendered_again(one, invocation)
-    new = rendered_again(one, invocation, name=name, folder=target)
+
+    def find_release() -> SampleRelease:
+        return release_of(one.sample, one.version, invocation)
+
+    old = rendered_again(one, find_release)
+    new = rendered_again(one, find_release, name=name, folder=target)
     if path in old and workflow_path(name) in new:
-        merge = merge_with_git(invocation, labels=("yours", "the sample", "the copy"))
+        merge = merge_with_git(git(invocation), labels=("yours", "the sample", "the copy"))
         merged = merge(text, old[path].content, new[workflow_path(name)].content)
         if not merged.conflicts:
             return merged.content

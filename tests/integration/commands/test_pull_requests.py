@@ -57,7 +57,7 @@ def test_it_is_opened_once(sample: Sample, hub: GitHubDouble) -> None:
     assert first.code == 0, first.err
     (pull,) = repository.pulls.values()
     assert f"pull request: {pull['html_url']}" in first.err
-    assert (pull["head"]["ref"], pull["base"]["ref"]) == ("windlass/fit-1.1.0", "main")
+    assert (pull["head"]["ref"], pull["base"]["ref"]) == ("windlass/update-fit-v1.1.0", "main")
     assert pull["title"].endswith(" 1.1.0")
     again = sample.update(*words)
     assert (again.code, len(repository.pulls)) == (0, 1)

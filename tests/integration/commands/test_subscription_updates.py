@@ -178,11 +178,40 @@ def test_a_branch_leaves_the_working_tree_alone_and_is_pushed(sample: Sample, tm
     answer = sample.update("--branch", "--push")
     assert answer.code == 0, answer.err
     assert (sample.tree(), sample.here.git("rev-parse", "HEAD")) == (before, head)
-    there = ["git", "--git-dir", str(origin), "show", "windlass/fit-1.1.0:fit/fit.sh"]
+    there = ["git", "--git-dir", str(origin), "show", "windlass/update-fit-v1.1.0:fit/fit.sh"]
     assert subprocess.check_output(there, text=True) == THEIRS
-    assert sample.here.git("log", "-1", "--format=%s", "windlass/fit-1.1.0").startswith("Update fit to ")
+    assert sample.here.git("log", "-1", "--format=%s", "windlass/update-fit-v1.1.0").startswith(
+        "Update fit to "
+    )
     assert sample.here.git("worktree", "list").count("\n") == 0
-    assert sample.update("--branch", "--push").code == 0  # again: the same branch, made anew
+
+
+def test_a_branch_that_has_the_update_on_the_same_commit_is_pushed_once(
+    sample: Sample, tmp_path: Path
+) -> None:
+    origin, branch = tmp_path / "origin.git", "windlass/update-fit-v1.1.0"
+    subprocess.run(["git", "init", "-q", "--bare", str(origin)], check=True)
+    sample.here.git("remote", "add", "origin", str(origin))
+    sample.release("1.1.0", fit_sh=THEIRS)
+
+    def offered() -> tuple[str, str]:
+        answer = sample.update("--branch", "--push")
+        assert answer.code == 0, answer.err
+        there = ["git", "--git-dir", str(origin), "rev-parse", branch]
+        return subprocess.check_output(there, text=True), answer.err
+
+    first, _ = offered()
+    again, told = offered()
+    assert again == first
+    assert f"branch {branch} has it already" in told
+    assert "nothing was pushed" in told
+    sample.here.git("branch", "-qD", branch)  # as in a fresh clone: only 'origin' has it
+    assert offered()[0] == first
+    sample.here.write("other.txt", "moved on\n")
+    sample.here.commit()
+    anew, told = offered()
+    assert anew != first
+    assert f"pushed {branch}" in told
 
 
 def test_the_page_of_the_pull_request_is_told(sample: Sample, tmp_path: Path) -> None:
@@ -193,7 +222,7 @@ def test_the_page_of_the_pull_request_is_told(sample: Sample, tmp_path: Path) ->
     sample.release("1.1.0", fit_sh=THEIRS)
     answer = sample.update("--branch", "--push")
     assert answer.code == 0, answer.err
-    assert "https://github.com/acme/digits/compare/windlass/fit-1.1.0?expand=1" in answer.err
+    assert "https://github.com/acme/digits/compare/windlass/update-fit-v1.1.0?expand=1" in answer.err
 
 
 def test_without_an_identity_no_branch_is_made_and_the_remedy_is_told(sample: Sample) -> None:
@@ -239,8 +268,8 @@ def test_a_branch_that_is_killed_at_any_step_is_made_by_the_next(sample: Sample)
     step = 0
     while killed_at(step, lambda: sample.update("--branch", "--json")):
         assert sample.update("--branch", "--json").code == 0
-        assert sample.here.git("show", "windlass/fit-1.1.0:fit/fit.sh") == THEIRS.strip()
+        assert sample.here.git("show", "windlass/update-fit-v1.1.0:fit/fit.sh") == THEIRS.strip()
         assert sample.here.git("worktree", "list").count("\n") == 0
-        sample.here.git("branch", "-qD", "windlass/fit-1.1.0")
+        sample.here.git("branch", "-qD", "windlass/update-fit-v1.1.0")
         step += 3
     assert step > 6

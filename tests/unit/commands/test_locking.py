@@ -16,10 +16,12 @@ from windlass_registry.index import Index, Release
 from windlass_registry.lock import ImagePin, LockFile, Pin
 from windlass_runner.commands.image_pins import named_by, pin_images
 from windlass_runner.commands.lock_changes import changes_of, note_lines
-from windlass_runner.commands.lock_settings import cool_down, repository_cool_down
-from windlass_runner.commands.locking import Looked, lock_repository, look_up_repository, upgrade_repository
+from windlass_runner.commands.lock_settings import cool_down
+from windlass_runner.commands.locking import lock_repository, look_up_repository, upgrade_repository
 from windlass_runner.engines.base import ImageUnavailable
 from windlass_runner.engines.docker_digests import KnownImage
+from windlass_runner.upkeep.lock_settings import repository_cool_down
+from windlass_runner.upkeep.locking import Looked
 
 NOW = datetime(2026, 3, 10, tzinfo=UTC)
 WEEK = Rules(cool_down=CoolDown(period=timedelta(days=7), now=NOW))
@@ -184,9 +186,7 @@ def test_every_image_that_is_written_out_is_found_and_the_rest_is_told(tmp_path:
     named = named_by(looked.workflows, looked.lock)
     assert named.images == ("base", "leg:1", "leg:2", "other:1", "redis:7", "tool", "x", "z")
     assert [each.what for each in named.unpinned] == ["image ${{ inputs.img }}", "dataset digits:3"]
-    assert named.unpinned[0].why.startswith(
-        ".windlass/workflows/w.yaml:8: job 'd': what the workflow itself"
-    )
+    assert named.unpinned[0].why.startswith(".windlass/workflows/w.yaml:8: job 'd': what the workflow itself")
 
 
 EXPRESSIONS = """

@@ -45,6 +45,15 @@ def test_a_path_that_leaves_the_repository_is_refused() -> None:
             parse_subscriptions(f"{text}    files: {{'{path}': '0'}}\n")
 
 
+@pytest.mark.parametrize(
+    ("name", "folder"), [("a", "../x"), ("a", "/etc"), ("a", ".git/hooks"), ("../a", "a"), ("a/b", "a")]
+)
+def test_a_subscription_writes_into_the_repository_alone(name: str, folder: str) -> None:
+    text = f"samples:\n  {name}:\n    sample: a@v1\n    version: 1.0.0\n    digest: x\n    folder: {folder}\n"
+    with pytest.raises(AuthorError, match=r"outside the repository|cannot be a workflow's name"):
+        parse_subscriptions(text)
+
+
 def test_a_newer_format_is_refused() -> None:
     with pytest.raises(AuthorError, match="newer Windlass"):
         parse_subscriptions("subscriptions: 2\nsamples: {}\n")
