@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
@@ -67,6 +68,7 @@ class Serving:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, stop)
         self._say(f"the app ends by itself after {limit_s / 60:g} minutes")
+        self._tell_end(time.time() + limit_s)
         child = subprocess.Popen(command, start_new_session=True)
         threading.Thread(target=lambda: (child.wait(), stopping.set()), daemon=True).start()
         is_asked = stopping.wait(limit_s)
@@ -78,6 +80,12 @@ class Serving:
         end(child)
         save()
         return 0
+
+    def _tell_end(self, moment: float) -> None:
+        """For the page of the run, which says how much time is left."""
+        file = self._environ.get("WINDLASS_APP_ENDS")
+        if file:
+            Path(file).write_text(f"{moment:.0f}")
 
     def _limit_s(self) -> float:
         text = self.read("TIMEOUT_MINUTES") or "60"

@@ -14,15 +14,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any, Final
 
 from windlass_registry.errors import OperatorError, WindlassError
 from windlass_registry.manifest_model import ServedApp
+from windlass_runner.data.shared_folder import SharedFolder
+from windlass_runner.data.trees import read_plain
 from windlass_runner.engines.base import EngineUnavailable
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.records import FINAL, RunRecord
 from windlass_runner.run.assembly import Task
+from windlass_runner.run.scratch import CONTROL
 from windlass_runner.run.storage import slug
 
 _FIRST_WAIT_S: Final = 0.05
@@ -31,20 +35,25 @@ _ANSWER_TIMEOUT_S: Final = 5.0
 _SILENCE_S: Final = 120.0
 _SERVER_ERROR: Final = 500
 _PLACE_FILE: Final = "app-place"
+_ENDS_FILE: Final = "app-ends"
+_LONGEST_MOMENT: Final = 64
+_LAST_MOMENT: Final = 1e11
+"""In the year 5138; what is later has no date."""
 DETAIL: Final = "app"
-"""Under this name an attempt's `detail` says where its app is reached, while it answers."""
+"""Under this name an attempt's `detail` says where its app is reached, while it answers; None: not yet."""
 log = logging.getLogger("windlass_runner.app")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppAddress:
     """Where this host reaches an app. `base` has a slash at both ends; `path` is where people begin, below
-    it."""
+    it. `ends_at`: when it ends by itself (seconds since 1970), where it has said so."""
 
     host: str
     port: int
     base: str
     path: str
+    ends_at: float | None = None
 
     @property
     def url(self) -> str:
@@ -62,15 +71,29 @@ class AppAddress:
         return None if found is None else cls(**found)
 
 
-def answering_apps(ledger: Ledger, run: RunRecord) -> dict[str, float]:
-    """The jobs of a run whose apps can be opened now, and since when their attempts are there."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningApp:
+    """An app of a run that goes on. `since`: when its attempt began; `address` None: it does not answer
+    yet."""
+
+    since: float
+    address: AppAddress | None
+
+
+def running_apps(ledger: Ledger, run: RunRecord) -> dict[str, RunningApp]:
+    """The apps of a run, by their jobs."""
     if run.state in FINAL:
         return {}
     return {
-        attempt.job_key: attempt.created_at
+        attempt.job_key: RunningApp(since=attempt.created_at, address=AppAddress.of_detail(attempt.detail))
         for attempt in ledger.runs.attempts(run.id)
-        if attempt.state != "ended" and AppAddress.of_detail(attempt.detail) is not None
+        if attempt.state != "ended" and DETAIL in attempt.detail
     }
+
+
+def answering_apps(ledger: Ledger, run: RunRecord) -> dict[str, RunningApp]:
+    """Those that can be opened now."""
+    return {key: app for key, app in running_apps(ledger, run).items() if app.address is not None}
 
 
 def app_base(run_id: str, job_key: str) -> str:
@@ -99,6 +122,7 @@ class App:
             "WINDLASS_APP_HOST": self.listen,
             "WINDLASS_APP_PORT": str(self.port),
             "WINDLASS_APP_BASE": self.base,
+            "WINDLASS_APP_ENDS": f"{CONTROL}/{_ENDS_FILE}",
         }
 
     def at(self, host: str) -> AppAddress:
@@ -112,7 +136,7 @@ def claim_app(task: Task) -> App | None:
 
     Raises:
         OperatorError: it belongs to a fork's pull request.
-        OSError: the port cannot be written down.
+        OSError: the port cannot be written down, or a file for what the app says not be made.
     """
     served = task.spec.app
     if served is None:
@@ -127,6 +151,7 @@ def claim_app(task: Task) -> App | None:
     except (FileNotFoundError, ValueError):
         listen, port = map(str, task.around.engine.serve_on(served.port))
         file.write_text(f"{listen} {port}")
+    SharedFolder(task.folders.control).make_folder("", [_ENDS_FILE])
     base = app_base(task.around.run.id, task.job.key)
     return App(served=served, listen=listen, port=int(port), base=base)
 
@@ -170,7 +195,7 @@ def _watch(
         try:
             address = app.at(engine.address_of(run_id, task.lane))
             if answers(address, app.served.ready) and not closing.is_set():
-                on_ready(address)
+                on_ready(replace(address, ends_at=_read_moment(task.folders.control / _ENDS_FILE)))
                 return
             if time.monotonic() > silent_at:
                 silent_at = math.inf
@@ -180,6 +205,15 @@ def _watch(
         except WindlassError as error:
             log.warning("the app of run %s is not shown: %s", run_id, error)
             return
+
+
+def _read_moment(path: Path) -> float | None:
+    """What the app has written there: seconds since 1970, or nothing that can be used."""
+    try:
+        moment = float(read_plain(path, limit_bytes=_LONGEST_MOMENT).content)
+    except ValueError:
+        return None
+    return moment if 0 < moment < _LAST_MOMENT else None
 
 
 def answers(address: AppAddress, path: str) -> bool:

@@ -73,6 +73,7 @@ class Changes:
                 container=task.name,
                 host=host,
                 at=self.at,
+                detail=None if task.spec.app is None else {DETAIL: None},
             )
         )
         self.tell("job.started", key, attempt=number)

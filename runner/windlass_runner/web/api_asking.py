@@ -15,7 +15,7 @@ from windlass_runner.ledger.records import FINAL, RequestKind
 from windlass_runner.run.app import answering_apps
 from windlass_runner.web.api_calls import Call, invalid, read_object
 from windlass_runner.web.api_reading import answer
-from windlass_runner.web.api_views import PREFIX, gates_of, run_url, run_view, whole_run_view
+from windlass_runner.web.api_views import PREFIX, run_url, run_view, whole_run_view
 from windlass_runner.web.problems import HttpProblem, unavailable, unreadable
 
 _LONGEST_KEY: Final = 255
@@ -138,13 +138,7 @@ async def _told(call: Call, id: int, *, wait_s: float) -> Response:
         raise _refusal(result)
 
     def read() -> dict[str, Any]:
-        run = call.ledger.runs.get(str(result["run_id"]))
-        return whole_run_view(
-            run,
-            call.ledger.runs.jobs(run.id),
-            repository=call.source.name_of(run.repository),
-            gates=gates_of(call.ledger, run.id),
-        )
+        return whole_run_view(call, call.ledger.runs.get(str(result["run_id"])))
 
     view = await run_in_threadpool(read)
     return answer(view, 201, Location=view["url"])

@@ -17,6 +17,7 @@ from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.records import RunRecord, TokenRecord
 from windlass_runner.run.storage import Storage
 from windlass_runner.web.api_news import News
+from windlass_runner.web.links import Links
 from windlass_runner.web.problems import HttpProblem, unknown_run, unreadable
 from windlass_runner.web.tokens import sees
 
@@ -38,6 +39,8 @@ class Source:
     """Whether the server is about to end: then nobody waits any more."""
     patience_s: float = 10.0
     """How long a call waits for what the daemon answers, before it gives a place to look for it."""
+    links: Callable[[], Links | None] = lambda: None
+    """What links of apps are made with; None: nobody was told how to reach the daemon."""
 
     def name_of(self, repository: str) -> str:
         """The name of a run's repository; of one that is watched no more, its address."""

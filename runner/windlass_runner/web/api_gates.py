@@ -9,12 +9,11 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.records import RunRecord
 from windlass_runner.run.standing import may_answer
 from windlass_runner.web.api_calls import Call, invalid, read_object
 from windlass_runner.web.api_reading import answer
-from windlass_runner.web.api_views import gates_of, run_url, whole_run_view
+from windlass_runner.web.api_views import run_url, whole_run_view
 from windlass_runner.web.problems import HttpProblem
 
 
@@ -90,11 +89,4 @@ async def _result(call: Call, id: int) -> dict[str, Any] | None:
 
 
 def _view(call: Call, run_id: str) -> dict[str, Any]:
-    ledger: Ledger = call.ledger
-    run = ledger.runs.get(run_id)
-    return whole_run_view(
-        run,
-        ledger.runs.jobs(run_id),
-        repository=call.source.name_of(run.repository),
-        gates=gates_of(ledger, run_id),
-    )
+    return whole_run_view(call, call.ledger.runs.get(run_id))

@@ -15,7 +15,7 @@ from windlass_runner.forges.git_errors import without_credentials
 from windlass_runner.ledger.records import FINAL, UNFINISHED, EventRecord, JobRecord, RunRecord, State
 from windlass_runner.run.log_file import LogLine, read_log
 from windlass_runner.web.api_calls import Call
-from windlass_runner.web.api_views import event_view, gates_of, line_view, run_view, whole_run_view
+from windlass_runner.web.api_views import event_view, line_view, run_view, whole_run_view
 from windlass_runner.web.problems import HttpProblem, unknown_run, unreadable
 
 LONGEST_WAIT_S: Final = 30.0
@@ -63,10 +63,7 @@ async def show_run(call: Call) -> Response:
     call.query()
 
     def read() -> dict[str, Any]:
-        run = call.run()
-        jobs = call.ledger.runs.jobs(run.id)
-        name = call.source.name_of(run.repository)
-        return whole_run_view(run, jobs, repository=name, gates=gates_of(call.ledger, run.id))
+        return whole_run_view(call, call.run())
 
     return answer(await run_in_threadpool(read))
 

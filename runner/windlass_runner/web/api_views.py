@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
+from windlass_runner.daemon.apps import ToldApp, told_apps
 from windlass_runner.ledger.gate_records import DeploymentRecord, WaitingGate
-from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.records import EventRecord, JobRecord, RunRecord
 from windlass_runner.run.answers import gates_json
 from windlass_runner.run.log_file import LogLine
+from windlass_runner.web.api_calls import Call
 
 PREFIX = "/api/v1"
 
@@ -41,13 +43,8 @@ def run_view(run: RunRecord, *, repository: str) -> dict[str, Any]:
     }
 
 
-def gates_of(ledger: Ledger, run_id: str) -> Mapping[str, Any]:
-    """The gates that jobs of a run came to, by the jobs' keys."""
-    return gates_json(ledger.gates.of_run(run_id))
-
-
-def job_view(job: JobRecord, gate: Any = None) -> dict[str, Any]:
-    """A job as it stands. `gate`: the one that it came to."""
+def job_view(job: JobRecord, *, gate: Mapping[str, Any] | None, app: ToldApp | None) -> dict[str, Any]:
+    """A job as it stands. `gate`: the one that it came to; `app`: the one that it serves."""
     return {
         "key": job.key,
         "name": job.name,
@@ -63,15 +60,16 @@ def job_view(job: JobRecord, gate: Any = None) -> dict[str, Any]:
         "summary": job.summary,
         "annotations": job.annotations,
         "gate": gate,
+        "app": None if app is None else asdict(app),
     }
 
 
-def whole_run_view(
-    run: RunRecord, jobs: Sequence[JobRecord], *, repository: str, gates: Mapping[str, Any]
-) -> dict[str, Any]:
-    """A run with its jobs, in the order of the plan."""
-    views = [job_view(job, gates.get(job.key)) for job in jobs]
-    return {**run_view(run, repository=repository), "jobs": views}
+def whole_run_view(call: Call, run: RunRecord) -> dict[str, Any]:
+    """A run with its jobs, in the order of the plan. Blocks."""
+    ledger, source = call.ledger, call.source
+    gates, apps = gates_json(ledger.gates.of_run(run.id)), told_apps(ledger, run, source.links())
+    jobs = [job_view(job, gate=gates.get(job.key), app=apps.get(job.key)) for job in ledger.runs.jobs(run.id)]
+    return {**run_view(run, repository=source.name_of(run.repository)), "jobs": jobs}
 
 
 def waiting_view(waiting: WaitingGate, *, repository: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from windlass_runner.run.log_file import LogLine
 from windlass_runner.run.plot import plot_svg
 from windlass_runner.run.report import OutputReport
 from windlass_runner.run.verdicts import VERDICT_WORDS, Judged, expected
+from windlass_runner.web.app_html import app_part
 from windlass_runner.web.links import job_anchor
 from windlass_runner.web.pieces import NOTHING, link, pill, remarks_list, took
 from windlass_runner.web.run_view import ShownJob, ShownLog, ShownRun
@@ -33,12 +34,13 @@ def job_details(job: ShownJob, place: int, run: ShownRun) -> Html:
     inner = fill('<div data-part="{anchor}-facts">{body}</div>', anchor=job_anchor(place), body=join(body))
     return fill(
         '<details id="{anchor}"{open}>\n<summary data-part="{anchor}-head">{pill}<strong>{name}</strong>'
-        " <span>{took}</span></summary>\n{inner}\n{log}\n</details>\n",
+        " <span>{took}</span></summary>\n{app}\n{inner}\n{log}\n</details>\n",
         anchor=job_anchor(place),
         open=Html(" open") if is_open else NOTHING,
         pill=pill(job.report.state),
         name=job.report.name,
         took=took(job.report.started, job.report.finished, run.at),
+        app=app_part(job, f"{job_anchor(place)}-app", run),
         inner=inner,
         log=_log(job.log, job_anchor(place)) if job.log is not None else NOTHING,
     )
@@ -110,7 +112,8 @@ def _figures(job: ShownJob) -> dict[str, float]:
     return {**last, **job.report.metrics}
 
 
-def _outputs(outputs: Sequence[OutputReport]) -> Html:
+def _outputs(put_out: Sequence[OutputReport]) -> Html:
+    outputs = [output for output in put_out if output.type != "app"]  # it has a part of its own
     if not outputs:
         return NOTHING
     rows = join(

@@ -6,6 +6,7 @@ from typing import Final
 
 from windlass_registry.server.markup import Html, fill, join
 from windlass_runner.run.check_title import run_title
+from windlass_runner.web.app_html import STOPPING
 from windlass_runner.web.job_html import job_details
 from windlass_runner.web.links import job_anchor
 from windlass_runner.web.pieces import NOTHING, link, moment, pill, remarks_list, took, word_of
@@ -31,6 +32,7 @@ _PAGE: Final = """<!doctype html>
 {details}
 {ran}
 </main>
+{stopping}
 </body>
 </html>
 """
@@ -54,6 +56,7 @@ def page_of(run: ShownRun) -> str:
         jobs=_jobs(run),
         details=join(job_details(job, place, run) for place, job in enumerate(run.jobs, 1)),
         ran=_what_ran(run),
+        stopping=NOTHING if run.is_final else STOPPING,
     )
 
 

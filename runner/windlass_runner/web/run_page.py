@@ -18,6 +18,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from windlass_registry.server.markup import printable
+from windlass_runner.daemon.apps import told_apps
 from windlass_runner.daemon.evidence import read_evidence
 from windlass_runner.daemon.status import run_report
 from windlass_runner.ledger.errors import UnknownRun
@@ -77,6 +78,7 @@ class RunPages:
         records = ledger.runs.jobs(run.id)
         courses = read_courses(ledger, run.id, records)
         logs = _logs(self._shown.storage, links, records)
+        apps = told_apps(ledger, run, links)
         return ShownRun(
             report=report,
             number=run.number,
@@ -92,6 +94,7 @@ class RunPages:
                     waits_for=_waits_for(record, records),
                     courses=courses[record.key],
                     log=logs.get(record.key),
+                    app=apps.get(record.key),
                 )
                 for told_of, record in zip(report.jobs, records, strict=True)
             ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from windlass_runner.daemon.apps import ToldApp
 from windlass_runner.run.check_evidence import Evidence
 from windlass_runner.run.courses import Point
 from windlass_runner.run.log_file import LogLine
@@ -24,12 +25,13 @@ class ShownLog:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownJob:
-    """One job. `waits_for`: names of jobs that have to end before it."""
+    """One job. `waits_for`: names of jobs that have to end before it; `app`: the one that it serves now."""
 
     report: JobReport
     waits_for: Sequence[str] = ()
     courses: Mapping[str, Sequence[Point]] = field(default_factory=dict)
     log: ShownLog | None = None
+    app: ToldApp | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from windlass_runner.daemon.apps import app_links
+from windlass_runner.daemon.apps import ToldApp, app_links, told_apps
 from windlass_runner.daemon.server import address_of, listen, serving_http
 from windlass_runner.daemon.settings import ServerSettings
 from windlass_runner.ledger.records import JobRecord
@@ -132,6 +132,8 @@ def test_a_link_opens_an_app_that_is_there_until_its_job_ends(front: Front) -> N
         assert (socket.recv(), socket.recv()) == ("text", b"bytes" * 1000)
 
     assert job(front, run).state == "running"
+    (told,) = told_apps(front.runner.ledger, front.runner.ledger.runs.get(run), front.links).values()
+    assert told == ToldApp(state="open", url=None, ends_at=2_000_000_000.0)
     assert front.ask(f"{base}end", Cookie=cookie).body == b"bye"
     done = front.runner.finished(run)
     assert done.state == "success", done.log("see")
@@ -206,6 +208,8 @@ def test_an_app_that_stays_silent_is_told_of(front: Front, monkeypatch: pytest.M
     monkeypatch.setattr(app, "_SILENCE_S", 0.0)
     (front.runner.root / "tiny" / "main.py").write_text("import time; time.sleep(60)")
     run = front.runner.begin(WORKFLOW)
+    record = front.runner.ledger.runs.get(run)
+    assert told_apps(front.runner.ledger, record, front.links)["see"].state == "starting"
     text = "the app does not answer yet; from this machine it is looked for at http://127.0.0.1:"
     front.runner.until(lambda: text in front.runner.log(run, "see"))
     assert app_links(front.runner.ledger, front.runner.ledger.runs.get(run), front.links) == {}

@@ -98,5 +98,6 @@ class App(BaseHTTPRequestHandler):
 
 
 signal.signal(signal.SIGTERM, lambda *_: leave(143))
+Path(os.environ["WINDLASS_APP_ENDS"]).write_text("2000000000")
 print("serving", flush=True)
 ThreadingHTTPServer((os.environ["WINDLASS_APP_HOST"], PORT), App).serve_forever()

@@ -24,9 +24,11 @@ from windlass_runner.ledger.records import Scope
 from windlass_runner.run.storage import Storage
 from windlass_runner.web.api import DESCRIPTION, make_api
 from windlass_runner.web.api_calls import Source
+from windlass_runner.web.links import Links
 from windlass_runner.web.tokens import mint
 
 DOCUMENT: dict[str, Any] = json.loads(DESCRIPTION.read_text(encoding="utf-8"))
+LINKS = Links(address="https://ci.example.org", key=b"k" * 32, tells_apps=True)
 REPOSITORIES = {"digits": "/srv/digits.git", "secret": "https://ann:pass@example.org/secret.git"}
 
 
@@ -168,6 +170,7 @@ def serving_api(
         storage=storage,
         repositories=REPOSITORIES,
         clock=clock,
+        links=lambda: LINKS,
         is_stopping=lambda: False,
         patience_s=0.2,
     )

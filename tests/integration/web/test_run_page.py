@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Final
 
@@ -15,10 +16,11 @@ from integration.web.linked import NOW, Linked, serving_links
 from integration.web.page_values import EVIL, SHA, add_run, write_log
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.records import AttemptUpdate, JobUpdate, RunUpdate
+from windlass_runner.run.app import AppAddress
 from windlass_runner.run.storage import Storage
 from windlass_runner.web.links import LIFETIME_S, run_url
 
-VOID: Final = frozenset(("meta", "link", "br", "circle", "path", "polyline"))
+VOID: Final = frozenset(("meta", "link", "br", "input", "circle", "path", "polyline"))
 
 
 class Reader(HTMLParser):
@@ -102,6 +104,23 @@ def test_what_was_expected_stands_with_what_was_found(served: Served) -> None:
     )
     served.ledger.runs.record(served.run, attempts=[ended], at=NOW)
     assert f"{EVIL}< 0.10.91✗ broken" in served.read().text
+
+
+def test_an_app_is_shown_with_the_time_that_is_left_and_what_stops_it(served: Served) -> None:
+    job = "fit (lr=0.01)"
+
+    def shows(detail: dict[str, object]) -> Reader:
+        started = AttemptUpdate(job_key=job, number=1, state="started", at=NOW, detail={"app": detail})
+        served.ledger.runs.record(served.run, attempts=[started], at=NOW)
+        return served.read()
+
+    address = AppAddress(host="h", port=1, base="/apps/x/y/", path="/", ends_at=NOW + 2 * 3600 + 30)
+    page = shows(address.to_json())
+    stop = page.one("button", **{"data-job": job})["data-stop"]
+    assert stop == f"/api/v1/runs/{served.run}/jobs/fit%20%28lr%3D0.01%29/stop"
+    assert f"windlass show {served.run} tells how to open the app." in page.text
+    assert "It ends by itself in 2 h 1 min, at 1970-01-01 02:17 UTC" in page.text
+    assert "ends by itself" not in shows(replace(address, ends_at=None).to_json()).text
 
 
 def test_what_failed_and_what_runs_is_unfolded(served: Served) -> None:

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,12 @@ def test_streamlit_gets_words_of_its_own(job: Job, start: Any) -> None:
     assert words[:2] == ["run", str(job.workspace / "app.py")]
     assert "--server.baseUrlPath=apps/r/j" in words
     assert words[words.index("--") :] == ["--", "--title", "two words", "3"]
+
+
+def test_an_app_says_when_it_ends(job: Job, start: Any, tmp_path: Path) -> None:
+    begun = time.time()
+    start("notebook", APP_TIMEOUT_MINUTES="2", WINDLASS_APP_ENDS=str(tmp_path / "ends")).words()
+    assert begun + 119 < float((tmp_path / "ends").read_text()) < time.time() + 121
 
 
 def test_when_its_time_is_over_an_app_has_succeeded_and_the_folder_is_saved(job: Job, start: Any) -> None:

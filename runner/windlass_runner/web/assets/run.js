@@ -1,5 +1,5 @@
 // Keeps the page of a run up to date: asks for the page behind the newest event that it shows and takes over the
-// parts that changed, and for the lines behind the last one of each log that is unfolded.
+// parts that changed, and for the lines behind the last one of each log that is unfolded. Stops apps, by the API.
 "use strict";
 
 const PAGE_MS = 2000;
@@ -26,6 +26,7 @@ function takeOver(fresh) {
   document.title = fresh.title;
   main().dataset.cursor = fresh.querySelector("main").dataset.cursor;
   main().dataset.final = fresh.querySelector("main").dataset.final;
+  markStopping();
 }
 
 async function followPage() {
@@ -81,6 +82,74 @@ function unfold() {
   const target = document.getElementById(location.hash.slice(1));
   if (target !== null && target.tagName === "DETAILS") target.open = true;
 }
+
+// -- apps ---------------------------------------------------------------------------------------
+
+const stopping = new Set(); // where it was asked for
+let token = ""; // kept by this page alone, for as long as it is open
+
+function leftText(seconds) { // as web/app_html.py says it
+  const minutes = Math.ceil(seconds / 60);
+  if (minutes <= 1) return "within a minute";
+  return minutes < 120 ? `in ${minutes} min` : `in ${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+function tellTimeLeft() {
+  for (const left of document.querySelectorAll("[data-ends]")) {
+    const text = leftText(left.dataset.ends - Date.now() / 1000);
+    if (left.textContent !== text) left.textContent = text;
+  }
+}
+
+// What the API says against it; nothing where the app is being stopped.
+async function refusalToStop(address) {
+  try {
+    const answer = await fetch(address, { method: "POST", headers: { Authorization: `Bearer ${token}` } });
+    if (answer.ok) return "";
+    const problem = await answer.json();
+    if (answer.status === 401) token = "";
+    return problem.remedy ? `${problem.detail}; ${problem.remedy}` : problem.detail;
+  } catch {
+    return "the daemon does not answer; try it again";
+  }
+}
+
+function markStopping() {
+  for (const button of document.querySelectorAll("[data-stop]")) {
+    if (!stopping.has(button.dataset.stop)) continue;
+    button.disabled = true;
+    button.textContent = "Stopping…";
+  }
+}
+
+function askToStop(button) {
+  const dialog = document.getElementById("stop");
+  const form = dialog.querySelector("form");
+  const reason = form.querySelector(".reason");
+  form.querySelector("h2 span").textContent = button.dataset.job;
+  form.elements.token.value = token;
+  reason.hidden = true;
+  form.onsubmit = async (event) => {
+    event.preventDefault();
+    if (event.submitter?.value === "leave") return dialog.close();
+    token = form.elements.token.value.trim();
+    const refusal = await refusalToStop(button.dataset.stop);
+    reason.textContent = refusal;
+    reason.hidden = refusal === "";
+    if (refusal !== "") return;
+    dialog.close();
+    stopping.add(button.dataset.stop);
+    markStopping();
+  };
+  dialog.showModal();
+}
+
+addEventListener("click", (event) => {
+  const button = event.target.closest?.("[data-stop]");
+  if (button) askToStop(button);
+});
+document.documentElement.classList.add("scripted");
+setInterval(tellTimeLeft, PAGE_MS);
 
 for (const log of document.querySelectorAll("pre.log")) log.scrollTop = log.scrollHeight;
 addEventListener("hashchange", unfold);
