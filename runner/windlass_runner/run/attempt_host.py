@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import logging
-import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final, Literal
 
-from windlass_registry.errors import OperatorError, WindlassError
+from windlass_registry.errors import OperatorError
 from windlass_runner.data.shared_folder import SharedFolder
 from windlass_runner.engines.base import (
     Container,
     ContainerExit,
     ContainerSpec,
     Engine,
-    EngineUnavailable,
     HostFull,
     ImageBuild,
 )
 from windlass_runner.run.frame import Frame, working_directory
 from windlass_runner.run.images import Images
+from windlass_runner.run.in_flight import InFlight
 from windlass_runner.run.job_environment import COMMAND_FILES, step_files
 from windlass_runner.run.logs import JobLog, LogStream
 from windlass_runner.run.making import ContainerSource
@@ -33,20 +30,10 @@ from windlass_runner.workflow.model import Service
 
 _STOPPED: Final = 143
 """The exit code of a step that was stopped before it began: as if by SIGTERM."""
-log = logging.getLogger("windlass_runner.attempt")
 
 
 class _PullStopped(Exception):
     """Nobody waits for the image any more."""
-
-
-@dataclass(slots=True, kw_only=True)
-class _Running:
-    """The step that runs now, and what ends it."""
-
-    number: int
-    end: Callable[[], None]
-    is_ending: bool = False
 
 
 class AttemptHost:
@@ -81,19 +68,18 @@ class AttemptHost:
         )
         self._session: Session | None = None
         self._session_stream: LogStream | None = None
-        self._lock = threading.Lock()
-        self._containers: list[Container] = list(left)
         self._waiting: Container | None = None
         self._stopping = stopping
-        self._running: _Running | None = None
-        self._is_preparing = False
+        self._in_flight = InFlight(stopping, left)
         self._number = 0
         self._made_for = 0
-        self._end_of_time: threading.Timer | None = None
-        self.is_overdue = False
-        """The steps that followed a stop took too long, and were ended."""
         self.exit: ContainerExit | None = None
         self.log_problem: HostFull | None = None
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether the steps that followed a stop took too long, and were ended."""
+        return self._in_flight.is_overdue
 
     @property
     def images(self) -> Mapping[str, str]:
@@ -117,7 +103,7 @@ class AttemptHost:
         except _PullStopped:
             return _STOPPED
         finally:
-            self._running = None
+            self._in_flight.note_end()
 
     def files(self, step: ReadyStep) -> StepFiles:
         """What the step left in its command files."""
@@ -156,7 +142,7 @@ class AttemptHost:
         stop = self._stopping.stop
         if stop is not None and stop.step == 0:
             return
-        self._is_preparing = True
+        self._in_flight.is_preparing = True
         started = []
         with contextlib.suppress(_PullStopped):
             for service in services:
@@ -170,47 +156,12 @@ class AttemptHost:
                     f"service '{service.name}' ({service.image}) did not become healthy",
                     remedy="look at its health command, or give it more retries",
                 )
-        self._is_preparing = False
+        self._in_flight.is_preparing = False
 
     def stop(self) -> None:
-        """Carry out the stop that was asked for, behind: the step that runs gets SIGTERM, a grace period
-        and SIGKILL, services that are not ready yet go, and the steps that follow end when their time is
-        over. By force, all ends at once. Idempotent."""
-        with self._lock:
-            if self._end_of_time is None:
-                self._end_of_time = _timer(self._stopping.left_s(), self._end_overdue)
-        if self._stopping.is_forced or self._is_preparing:
-            _behind(self._end_all)
-        else:
-            self._end_if_met()
-
-    def _end_overdue(self) -> None:
-        self.is_overdue = True
-        self._stopping.force()
-        self._end_all()
-
-    def _end_all(self) -> None:
-        """End what runs, services and all."""
-        with self._lock:
-            containers = list(self._containers)
-        for container in reversed(containers):
-            container.stop(grace_s=0)
-
-    def _end_if_met(self) -> None:
-        """End the step that runs, once, where it is the one that the stop has met."""
-        with self._lock:
-            running = self._running
-            if running is None or running.is_ending or not self._stopping.has_met(running.number):
-                return
-            running.is_ending = True
-        _behind(running.end)
-
-    def _begin(self, number: int, end: Callable[[], None]) -> None:
-        """A step begins, and `end` ends it; at once, where the stop came before that could be done."""
-        with self._lock:
-            self._running = _Running(number=number, end=end)
-        self._end_if_met()
-        self._on_started()
+        """Carry out the stop that was asked for, behind (`InFlight.stop`). The step that runs gets SIGTERM, a
+        grace period and SIGKILL. Idempotent."""
+        self._in_flight.stop()
 
     def end_session(self) -> None:
         """End what the steps left running: from here on nobody writes to the job's folders."""
@@ -219,16 +170,12 @@ class AttemptHost:
 
     def let_go(self) -> tuple[Container, ...]:
         """Stop talking to the containers, and leave them as they are."""
-        with self._lock:
-            if self._end_of_time is not None:
-                self._end_of_time.cancel()
+        containers = self._in_flight.let_go()
         if self._session is not None:
             self._session.close()
             self._session = None
-        with self._lock:
-            containers, self._containers = self._containers, []
         waiting, self._waiting = self._waiting, None
-        return (*containers, waiting) if waiting is not None else tuple(containers)
+        return (*containers, waiting) if waiting is not None else containers
 
     def remove_containers(self) -> None:
         """Remove all that this attempt made, behind."""
@@ -246,8 +193,7 @@ class AttemptHost:
         container, self._waiting = self._waiting, None
         if container is None or container.name != spec.name:
             container = self._source.create(spec, build)
-        with self._lock:
-            self._containers.append(container)
+        self._in_flight.add(container)
         return container
 
     def _give_up_if_stopped(self) -> None:
@@ -260,7 +206,8 @@ class AttemptHost:
         if self._stopping.has_met(step.number) and container.state() == "created":
             return _STOPPED
         container.start()
-        self._begin(step.number, lambda: container.stop(grace_s=GRACE_S))
+        self._in_flight.begin(step.number, lambda: container.stop(grace_s=GRACE_S))
+        self._on_started()
         stream = self._log.stream(name.removeprefix(self._frame.name), step=step.path)
         for chunk in container.logs():
             self._write(stream, chunk)
@@ -283,16 +230,13 @@ class AttemptHost:
         )
         session, stream = self._open_session()
         stream.step = step.path
-        self._begin(step.number, lambda: session.stop_step(step.number, grace_s=GRACE_S))
+        self._in_flight.begin(step.number, lambda: session.stop_step(step.number, grace_s=GRACE_S))
+        self._on_started()
         try:
             return session.run(step.number)
         except SessionEnded:
-            assert self._containers
-            self.exit = self._containers_session().wait()
+            self.exit = self._in_flight.named(self._frame.name).wait()
             return self.exit.code or 1
-
-    def _containers_session(self) -> Container:
-        return next(one for one in self._containers if one.name == self._frame.name)
 
     def _open_session(self) -> tuple[Session, LogStream]:
         if self._session is None or self._session_stream is None:
@@ -314,24 +258,3 @@ class AttemptHost:
         except HostFull as error:
             self.log_problem = error
         self._on_output()
-
-
-def _timer(delay_s: float, call: Callable[[], None]) -> threading.Timer:
-    timer = threading.Timer(delay_s, _unless_away, (call,))
-    timer.name, timer.daemon = "last-steps", True
-    timer.start()
-    return timer
-
-
-def _behind(call: Callable[[], None]) -> None:
-    threading.Thread(target=_unless_away, args=(call,), name="stop", daemon=True).start()
-
-
-def _unless_away(call: Callable[[], None]) -> None:
-    """Where the engine does not answer, whoever waits for the step meets that too, and comes back."""
-    try:
-        call()
-    except EngineUnavailable:
-        return
-    except WindlassError as error:
-        log.warning("what is to be stopped goes on: %s", error)
