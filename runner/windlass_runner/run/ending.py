@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 from windlass_runner.data.shared_folder import SharedFolder
 from windlass_runner.expressions.templates import evaluate_template
@@ -20,6 +21,7 @@ from windlass_runner.run.outputs import CollectedOutput, collect_outputs
 from windlass_runner.run.scratch import AttemptFolders
 from windlass_runner.run.step_host import ReadyStep, StepFiles
 
+_LIVE_S: Final = 0.5
 Points = list[Mapping[str, Any]]
 
 
@@ -50,6 +52,7 @@ class Figures:
         self._tail = MetricsTail(folders.metrics)
         self._on_points = on_points
         self._figures: Mapping[str, MetricSummary] = {}
+        self._read_at = 0.0
 
     def read(self, *, is_final: bool = False) -> tuple[str, ...]:
         """Take what is new; warnings about lines that are no metrics."""
@@ -58,6 +61,13 @@ class Figures:
             self._figures = summarise(new.metrics, self._figures)
             self._on_points([asdict(metric) for metric in new.metrics])
         return new.warnings
+
+    def read_now_and_then(self) -> None:
+        """Take what is new, unless that was done a moment ago."""
+        now = time.monotonic()
+        if now - self._read_at >= _LIVE_S:
+            self._read_at = now
+            self.read()
 
     def summaries(self) -> dict[str, Any]:
         """Last, least and greatest value of each, as the ledger keeps them."""

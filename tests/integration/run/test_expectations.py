@@ -119,7 +119,7 @@ jobs:
 
 def test_a_kill_between_verdict_and_ledger_decides_it_once(runner: Any) -> None:
     run_id = runner.create(train(0.1, "accuracy: '>= 0.9'"))
-    killed = runner.begin_elsewhere(run_id, "_judged")
+    killed = runner.begin_elsewhere(run_id, "run")
     assert killed.wait(timeout=60) == -signal.SIGKILL
     runner.conductor.begin(run_id)
     done = runner.finished(run_id)
