@@ -134,7 +134,7 @@ class Slots:
             active.note(entry.key, f"waits for {holder} in concurrency group '{name}'")
 
     def _cancel_job(self, active: ActiveRun, key: str, reason: str) -> None:
-        attempt = active.attempts.get(key)
+        attempt = active.running(key)
         if attempt is not None:
             attempt.stop("cancelled", reason)
         else:
