@@ -22,6 +22,7 @@ windlass info acme/train@v1 --json
 def configure(parser: ArgumentParser) -> None:
     """Which one."""
     parser.add_argument("action", metavar="NAME[@VERSION]", help="an action, as in `uses`")
+    parser.add_argument("--config", metavar="FILE", help="the daemon's settings, as ./windlass.toml")
     add_json(parser)
 
 
@@ -41,7 +42,7 @@ def execute(arguments: Namespace, invocation: Invocation) -> int:
         raise OperatorError(str(error)) from error
     if not isinstance(ref, RegistryRef):
         raise OperatorError(f"'{name}' lies in no registry", remedy="read its folder's README")
-    catalog = Catalog(builtin=load_builtin(), registries=open_registries(invocation))
+    catalog = Catalog(builtin=load_builtin(), registries=open_registries(invocation, config=arguments.config))
     try:
         releases = list(catalog.releases(ref))
     except RefError as error:

@@ -64,7 +64,7 @@ def execute(arguments: Namespace, invocation: Invocation) -> int:
     root = repository_root(invocation.folder)
     if root is None:
         raise OperatorError("this is not a git repository", remedy="go to the folder of one")
-    catalog = open_catalog(invocation)
+    catalog = open_catalog(invocation, config=arguments.config)
     found = load_lock(root)
     old = found or LockFile()
     looked = _looked(arguments, invocation, root, old=old, catalog=catalog)

@@ -60,7 +60,7 @@ def execute(arguments: Namespace, invocation: Invocation) -> int:
             invocation.print(f"{parsed.workflow.name} does not run: {found.reason}")
         return 1
     settings = own_settings(arguments, invocation)
-    catalog = open_catalog(invocation)
+    catalog = open_catalog(invocation, config=arguments.config)
     plan = make_plan(parsed, event, reason=found.reason, root=file.root, catalog=catalog, settings=settings)
     if arguments.json:
         from windlass_runner.commands.plan_view import stages

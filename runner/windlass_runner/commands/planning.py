@@ -97,14 +97,6 @@ def make_plan(
     Raises:
         AuthorError: with every problem of the actions and inputs.
     """
-    options = PlanOptions()
-    if settings is not None:
-        image = settings.runner.default_image or options.default_image
-        options = PlanOptions(
-            default_image=image,
-            instance_types=settings.instance_types,
-            node_images=settings.actions.node_images,
-        )
     return plan_run(
         parsed,
         event=event,
@@ -112,10 +104,21 @@ def make_plan(
         root=root,
         pins=load_lock(root),
         catalog=catalog,
-        options=options,
+        options=plan_options(settings),
         packages=packages,
         policy=settings.policy if settings is not None else None,
         on_fetch=on_fetch,
+    )
+
+
+def plan_options(settings: Settings | None) -> PlanOptions:
+    """What the owner of the machine decides for every plan; the program's own where there are no settings."""
+    if settings is None:
+        return PlanOptions()
+    return PlanOptions(
+        default_image=settings.runner.default_image or PlanOptions().default_image,
+        instance_types=settings.instance_types,
+        node_images=settings.actions.node_images,
     )
 
 

@@ -46,7 +46,7 @@ def prepare(
         event,
         reason="run at the command line",
         root=file.root,
-        catalog=open_catalog(invocation),
+        catalog=open_catalog(invocation, config=arguments.config),
         settings=settings,
         packages=Store(storage.packages),
         on_fetch=fetch_news(invocation),

@@ -5,7 +5,7 @@ Imports nothing of TUF: a registry is read when one of its names is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,11 +20,18 @@ from windlass_runner.commands.context import repository_root
 from windlass_runner.commands.git_packages import LaterGit
 from windlass_runner.commands.invocation import Invocation
 from windlass_runner.commands.local_state import STATE
+from windlass_runner.commands.settings_registries import (
+    further,
+    pinned_registries,
+    registries_of_settings,
+    with_claims,
+)
 from windlass_runner.run.storage import Storage
 
 if TYPE_CHECKING:
     from windlass_registry.hosting.folder import RegistryFolder
     from windlass_registry.trust.keys import KeyRing
+    from windlass_runner.daemon.registry_settings import RegistrySettings
 
 
 def config_folder(environment: Mapping[str, str]) -> Path:
@@ -63,21 +70,55 @@ def open_source(
     )
 
 
-def open_registries(invocation: Invocation) -> tuple[Registry, ...]:
-    """The registries of this user, for a catalog. Nothing is read of them yet."""
-    return tuple(
+def open_registries(invocation: Invocation, *, config: str | None = None) -> tuple[Registry, ...]:
+    """The registries of this user and of the settings (`config`, else `windlass.toml` beside), for a catalog.
+    Nothing is read of them yet."""
+    of_settings = registries_of_settings(invocation, config)
+    known = known_registries(invocation).load()
+    mine = [
         Registry(
             name=each.registry.name,
             source=open_source(each.registry, invocation),
             namespaces=frozenset(each.namespaces) or None,
         )
-        for each in known_registries(invocation).load()
-    )
+        for each in with_claims(known, of_settings)
+    ]
+    return (*mine, *(_later(each, invocation) for each in further(known, of_settings)))
 
 
-def open_catalog(invocation: Invocation) -> Catalog:
-    """All that this user's `uses` can mean: what is built in, the registries that they believe, git
-    repositories, and the packages that are on this machine."""
+def _later(settings: RegistrySettings, invocation: Invocation) -> Registry:
+    """A registry of the settings, whose root is fetched when it is first asked for something."""
+    from windlass_registry.sources.pinning import PinningSource
+    from windlass_runner.daemon.registries import kept_root, root_of
+
+    def opened(root: bytes) -> RegistrySource:
+        address = RegistryAddress(name=settings.name, address=settings.url, root=root)
+        return open_source(address, invocation)
+
+    kept = kept_root(_roots(invocation), settings)
+    source = PinningSource(opened, pin=lambda: root_of(settings, kept))
+    return Registry(name=settings.name, source=source, namespaces=frozenset(settings.namespaces) or None)
+
+
+def believed_registries(
+    invocation: Invocation, *, config: str | None = None, is_offline: bool = False
+) -> tuple[KnownRegistry, ...]:
+    """The same, to be read one by one: with their roots, which are fetched where they are not here."""
+    of_settings = registries_of_settings(invocation, config)
+    known = known_registries(invocation).load()
+    more = further(known, of_settings)
+    pinned = pinned_registries(more, invocation, cache=_roots(invocation), is_offline=is_offline)
+    return (*with_claims(known, of_settings), *pinned)
+
+
+def _roots(invocation: Invocation) -> Path:
+    """Where the roots of the settings' registries are kept."""
+    return cache_folder(invocation.environment) / "registries"
+
+
+def open_catalog(invocation: Invocation, *, config: str | None = None) -> Catalog:
+    """All that this user's `uses` can mean: what is built in, the registries that they or the settings
+    believe (`config`: as for `open_registries`), git repositories, and the packages of this machine."""
     cache = cache_folder(invocation.environment)
     stores = [Store(cache / "packages")]
     root = repository_root(invocation.folder)
@@ -85,7 +126,7 @@ def open_catalog(invocation: Invocation) -> Catalog:
         stores.append(Store(Storage(root / STATE).packages))
     return Catalog(
         builtin=load_builtin(),
-        registries=open_registries(invocation),
+        registries=open_registries(invocation, config=config),
         git=LaterGit(invocation.environment, root=cache / "git", store=stores[0]),
         stores=stores,
     )
@@ -98,13 +139,15 @@ def open_folder(folder: Path) -> RegistryFolder:
     return RegistryFolder(folder, clock=utc_now, builtin=load_builtin().names())
 
 
-def chosen_registry(name: str | None, invocation: Invocation) -> KnownRegistry:
-    """The registry that is meant: by its name or address, or the only one.
+def chosen_registry(
+    name: str | None, invocation: Invocation, *, among: Sequence[KnownRegistry] | None = None
+) -> KnownRegistry:
+    """The registry that is meant: by its name or address, or the only one. `among`: in place of the user's.
 
     Raises:
         OperatorError: there is none, or it is not clear which.
     """
-    known = known_registries(invocation).load()
+    known = known_registries(invocation).load() if among is None else among
     if name is None:
         if len(known) == 1:
             return known[0]

@@ -14,8 +14,10 @@ from windlass_registry.names import check_namespace
 from windlass_registry.sources.registry import RegistryAddress
 from windlass_registry.trust.client import pin_root, root_digest
 from windlass_registry.trust.transport import open_transport
+from windlass_runner.commands.context import SETTINGS_FILE
 from windlass_runner.commands.invocation import Invocation
 from windlass_runner.commands.registries import known_registries, open_source
+from windlass_runner.commands.settings_registries import further, registries_of_settings
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:-]{0,99}\Z")
 
@@ -63,7 +65,11 @@ def tell(arguments: Namespace, invocation: Invocation) -> int:
         where = f"  namespaces: {', '.join(each.namespaces)}" if each.namespaces else ""
         root = root_digest(each.registry.root)[:19]
         invocation.print(f"{each.registry.name}  {each.registry.address}  root {root}…{where}")
-    if not known:
+    others = list(further(known, registries_of_settings(invocation)))
+    for one in others:
+        where = f"  namespaces: {', '.join(one.namespaces)}" if one.namespaces else ""
+        invocation.print(f"{one.name}  {one.url}  of {SETTINGS_FILE} here{where}")
+    if not known and not others:
         invocation.say(
             "none: begin one with 'windlass registry init', or add one with 'windlass registry add'"
         )

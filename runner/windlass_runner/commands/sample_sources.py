@@ -17,13 +17,13 @@ from windlass_registry.samples.subscriptions import Subscription
 from windlass_registry.sources.registry_samples import RegistrySamples
 from windlass_registry.versions import Version
 from windlass_runner.commands.invocation import Invocation
-from windlass_runner.commands.registries import known_registries, open_source
+from windlass_runner.commands.registries import believed_registries, open_source
 from windlass_runner.upkeep.sample_updates import is_folder
 
 
 def sample_sources(invocation: Invocation) -> tuple[SampleSource, ...]:
     """All sources, in the order to ask."""
-    known = known_registries(invocation).load()
+    known = believed_registries(invocation)
     registries = (RegistrySamples(open_source(each.registry, invocation)) for each in known)
     return (BuiltinSamples.installed(), *registries)
 

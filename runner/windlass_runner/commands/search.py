@@ -21,6 +21,7 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument("words", nargs="*", metavar="WORD", help="beginnings of words; all (everything)")
     parser.add_argument("--kind", choices=("action", "sample"), help="only these")
     parser.add_argument("--registry", metavar="NAME", help="only this one")
+    parser.add_argument("--config", metavar="FILE", help="the daemon's settings, as ./windlass.toml")
     add_json(parser)
 
 
@@ -29,7 +30,7 @@ def execute(arguments: Namespace, invocation: Invocation) -> int:
     from windlass_registry.searching import search
 
     packages = _built_in() if arguments.registry is None else []
-    packages += list(_published(arguments.registry, invocation))
+    packages += list(_published(arguments, invocation))
     found = search(packages, " ".join(arguments.words), kind=arguments.kind)
     if arguments.json:
         for package in found:
@@ -81,12 +82,12 @@ def _entry(name: str, kind: str, version: str, summary: str) -> dict[str, Any]:
     return {**entry, "registry": "builtin"}
 
 
-def _published(registry: str | None, invocation: Invocation) -> Iterator[Mapping[str, Any]]:
-    from windlass_runner.commands.registries import chosen_registry, known_registries, open_source
+def _published(arguments: Namespace, invocation: Invocation) -> Iterator[Mapping[str, Any]]:
+    from windlass_runner.commands.registries import believed_registries, chosen_registry, open_source
 
-    known = (
-        known_registries(invocation).load() if registry is None else [chosen_registry(registry, invocation)]
-    )
+    known = believed_registries(invocation, config=arguments.config)
+    if arguments.registry is not None:
+        known = (chosen_registry(arguments.registry, invocation, among=known),)
     for each in known:
         for package in open_source(each.registry, invocation).packages():
             if isinstance(package.get("name"), str) and isinstance(package.get("version"), str):

@@ -13,8 +13,8 @@ from windlass_runner.commands.options import add_json
 if TYPE_CHECKING:
     from windlass_registry.catalog import Catalog
     from windlass_registry.lock import LockFile
-    from windlass_registry.policy import Policy
     from windlass_runner.commands.workflow_files import WorkflowFile
+    from windlass_runner.daemon.settings import Settings
 
 EXAMPLE = """
 windlass validate                                  # all workflow files of this repository
@@ -37,13 +37,12 @@ def execute(arguments: Namespace, invocation: Invocation) -> int:
 
     checked, problems = 0, list[Problem]()
     locks = _Locks()
-    catalog = open_catalog(invocation)
+    catalog = open_catalog(invocation, config=arguments.config)
     settings = own_settings(arguments, invocation)
-    policy = settings.policy if settings is not None else None
     try:
         for file in find_files(arguments.files, invocation.folder):
             checked += 1
-            problems += problems_of(file, locks, catalog, policy)
+            problems += problems_of(file, locks, catalog, settings)
     except AuthorError as error:
         problems += error.problems
     broken = {problem.path for problem in problems if problem.severity == "error"}
@@ -77,9 +76,10 @@ class _Locks:
 
 
 def problems_of(
-    file: WorkflowFile, locks: _Locks, catalog: Catalog, policy: Policy | None = None
+    file: WorkflowFile, locks: _Locks, catalog: Catalog, settings: Settings | None = None
 ) -> tuple[Problem, ...]:
     """All that is wrong with one file, in the order of the text."""
+    from windlass_runner.commands.planning import plan_options
     from windlass_runner.commands.workflow_files import load_file
     from windlass_runner.run.looking_up import all_problems
     from windlass_runner.workflow.parse import inspect_workflow
@@ -91,7 +91,15 @@ def problems_of(
     if found.workflow is None:
         return found.problems
     pins, of_lock = locks.of(file)
-    return (*of_lock, *all_problems(found, root=file.root, pins=pins, catalog=catalog, policy=policy))
+    of_file = all_problems(
+        found,
+        root=file.root,
+        pins=pins,
+        catalog=catalog,
+        policy=settings.policy if settings is not None else None,
+        options=plan_options(settings),
+    )
+    return (*of_lock, *of_file)
 
 
 def _print(problems: list[Problem], invocation: Invocation) -> None:

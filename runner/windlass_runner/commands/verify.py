@@ -20,6 +20,7 @@ def configure(parser: ArgumentParser) -> None:
         "what", nargs="?", metavar="FILE|NAME@VERSION", help="a lock, or a release (this repository's lock)"
     )
     parser.add_argument("--offline", action="store_true", help="ask no registry: go by what was read last")
+    parser.add_argument("--config", metavar="FILE", help="the daemon's settings, as ./windlass.toml")
     add_json(parser)
 
 

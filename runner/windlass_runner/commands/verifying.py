@@ -18,7 +18,7 @@ from windlass_registry.versions import Version, VersionError
 from windlass_runner.commands.context import repository_root
 from windlass_runner.commands.invocation import Invocation
 from windlass_runner.commands.paint import Paint
-from windlass_runner.commands.registries import known_registries, open_source
+from windlass_runner.commands.registries import believed_registries, open_source
 from windlass_runner.commands.wrong_words import WrongWords
 
 _MARKS: Final[Mapping[Standing, tuple[str, str]]] = {
@@ -32,7 +32,7 @@ def verify(arguments: Namespace, invocation: Invocation) -> int:
     """See `windlass verify --help`."""
     sources = {
         each.registry.name: open_source(each.registry, invocation, is_offline=arguments.offline)
-        for each in known_registries(invocation).load()
+        for each in believed_registries(invocation, config=arguments.config, is_offline=arguments.offline)
     }
     pins = _wanted(arguments.what, sources, invocation)
     broken = 0

@@ -36,14 +36,23 @@ def open_registries(
     ]
     for each in settings:
         pinning = PinningSource(
-            partial(source, each.name, each.url),
-            pin=partial(_root, each, cache / f"{slug(each.name)}.root.json"),
+            partial(source, each.name, each.url), pin=partial(root_of, each, kept_root(cache, each))
         )
         opened.append(Registry(name=each.name, source=pinning, namespaces=frozenset(each.namespaces) or None))
     return tuple(opened)
 
 
-def _root(settings: RegistrySettings, kept: Path) -> bytes:
+def kept_root(cache: Path, settings: RegistrySettings) -> Path:
+    """Where its root is kept once it has been read."""
+    return cache / f"{slug(settings.name)}.root.json"
+
+
+def root_of(settings: RegistrySettings, kept: Path) -> bytes:
+    """The root that the settings name: from a file of theirs, else as it is kept, else fetched.
+
+    Raises:
+        TrustError, UpstreamError, OperatorError: it cannot be had.
+    """
     if settings.root_digest is not None:
         return pin_by_digest(settings.url, settings.root_digest, kept=kept)
     assert settings.root_file is not None

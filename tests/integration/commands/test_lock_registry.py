@@ -86,3 +86,47 @@ def test_an_archive_that_was_replaced_is_told_at_the_uses(project: Any, world: W
     assert place == ".windlass/workflows/w.yaml:3:20"
     assert said.startswith("acme/eval 1.0.0 is not what its publisher signed")
     assert "it was replaced" in answer.out
+
+
+def settings_of(project: Any, world: World, *more: str, digest: str | None = None) -> None:
+    lines = ["[[registry]]", f'url = "{world.folder}/registry"', 'name = "ours"', *more]
+    project.write("windlass.toml", "\n".join([*lines, f'root = "{digest or root_digest(world.root)}"', ""]))
+
+
+def test_commands_look_into_the_registries_of_the_settings_beside(project: Any, world: World) -> None:
+    publish(world, "eval", "1.0.0")
+    pass_time(world, days=60)
+    project.workflow("jobs: {a: {image: x, steps: [{uses: 'acme/eval@v1'}]}}\n")
+    assert "unknown action 'acme/eval@v1'" in project.windlass("lock", "--json").err
+    settings_of(project, world, 'namespaces = ["acme"]')
+    assert json.loads(project.windlass("lock", "--json").out)["pinned"] == ["acme/eval@v1"]
+    assert 'source: "ours"' in (project.root / ".windlass/lock.yaml").read_text()
+    assert "acme/eval@v1" in project.windlass("search", "eval").out
+    assert "eval 1.0.0  acme/eval 1.0.0 (ours)" in project.windlass("info", "acme/eval").out
+    verified = project.windlass("verify")
+    assert (verified.code, "all of it holds" in verified.err) == (0, True), verified.out
+    assert "ours  " in project.windlass("registry", "list").out
+
+    elsewhere = project.root / "deep"
+    elsewhere.mkdir()
+    assert "unknown action" in project.windlass("info", "acme/eval", folder=elsewhere).err
+    named = project.windlass("info", "acme/eval", "--config", "../windlass.toml", folder=elsewhere)
+    assert named.code == 0, named.err
+
+    (world.folder / "registry").rename(world.folder / "away")
+    assert project.windlass("validate").code == 0
+    assert project.windlass("verify", "--offline").code == 0
+
+
+def test_what_the_user_was_told_of_a_registry_counts_before_what_a_folder_says(
+    project: Any, world: World
+) -> None:
+    publish(world, "eval", "1.0.0")
+    pass_time(world, days=60)
+    believed(project, world)
+    settings_of(project, world, digest="sha256:" + "0" * 64)
+    assert project.windlass("info", "acme/eval").code == 0
+    project.windlass("registry", "remove", "registry")
+    refused = project.windlass("info", "acme/eval")
+    assert refused.code == 3
+    assert "ask its owner for the digest by another way" in refused.err
