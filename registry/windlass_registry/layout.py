@@ -8,6 +8,16 @@ TIMESTAMP: Final = "metadata/timestamp.json"
 INDEX: Final = "index.json"
 
 
+def may_change(path: str) -> bool:
+    """Whether a file may have another content later. All other names hold a version or a digest."""
+    return path in (TIMESTAMP, INDEX)
+
+
+def content_type(path: str) -> str:
+    """What a file is, for who serves it."""
+    return "application/json" if path.endswith(".json") else "application/x-tar"
+
+
 def metadata_path(role: str, version: int) -> str:
     """One version of a signed role (`timestamp` alone has no version in its name)."""
     return f"metadata/{version}.{role}.json"

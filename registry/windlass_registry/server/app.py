@@ -119,7 +119,7 @@ class _Application:
         """A file of the registry."""
         self.count_read(request)
         path = request.scope["path"].removeprefix(request.scope.get("root_path", "")).lstrip("/")
-        answer = await run_in_threadpool(serve_file, self._server.folder.folder, path, request)
+        answer = await run_in_threadpool(serve_file, self._server.folder.files, path, request)
         if path.startswith("packages/") and answer.status_code == HTTPStatus.OK and request.method == "GET":
             await run_in_threadpool(self._note_fetch, path, request.query_params.get("for", "run"))
         return answer

@@ -4,12 +4,29 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import datetime
 from typing import Final
 
 from windlass_registry.errors import WindlassError
 from windlass_registry.hosting.folder import RegistryFolder
+from windlass_registry.layout import TIMESTAMP
+from windlass_registry.trust.hosted import RoleError, believed_until
 
 LOOK_EVERY_S: Final = 3600.0
+
+
+def trouble_of(folder: RegistryFolder, *, now: datetime) -> str | None:
+    """Why a registry cannot be read, or is believed by nobody; None: it is fine."""
+    try:
+        newest = folder.read(TIMESTAMP)
+        if newest is None:
+            return f"{folder.files.address} holds no registry; restore it from a backup"
+        until = believed_until(newest)
+    except (WindlassError, RoleError) as error:
+        return str(error)
+    if until <= now:
+        return f"its signatures ended on {until:%Y-%m-%d %H:%M} UTC; sign anew: windlass registry refresh"
+    return None
 
 
 class Keeping:
@@ -40,7 +57,7 @@ class Keeping:
     def _keep(self) -> None:
         while True:
             try:
-                if self._folder.exists() and self._folder.is_ours():
+                if self._folder.is_ours() and self._folder.exists():
                     self._folder.refresh()
             except WindlassError as error:
                 self._told(str(error))

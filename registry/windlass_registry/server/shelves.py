@@ -48,27 +48,25 @@ class Shelves:
     def __init__(self, folder: RegistryFolder) -> None:
         self._folder = folder
         self._mutex = Lock()
-        self._mark: tuple[int, int, int] | None = None
+        self._mark: str | None = None
         self._stock: Stock | None = None
 
     def now(self) -> Stock:
         """What is published now.
 
         Raises:
-            OperatorError: there is no registry in the folder, or it is damaged.
+            OperatorError: there is no registry, or it is damaged.
+            UpstreamError: the store of its files does not answer.
         """
+        mark = self._marked()  # before the lock: a store takes its time, and one need not wait for another
         with self._mutex:
-            mark = self._changed_at()
             if self._stock is None or mark is None or mark != self._mark:
                 self._stock, self._mark = self._read(), mark
             return self._stock
 
-    def _changed_at(self) -> tuple[int, int, int] | None:
-        try:
-            found = (self._folder.folder / TIMESTAMP).stat()
-        except OSError:
-            return None
-        return (found.st_ino, found.st_mtime_ns, found.st_size)
+    def _marked(self) -> str | None:
+        found = self._folder.files.find(TIMESTAMP)
+        return None if found is None else found.tag
 
     def _read(self) -> Stock:
         state = self._folder.roles()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
+from typing import Final
 
 from windlass_registry.errors import OperatorError, WindlassError
 from windlass_registry.hosting.files import write_whole
@@ -17,6 +18,7 @@ from windlass_registry.index import Release
 from windlass_registry.layout import metadata_path
 from windlass_registry.sources.registry import RegistrySource
 
+_ROOT_BYTES: Final = 512_000
 Open = Callable[[bytes], RegistrySource]
 Pin = Callable[[], bytes | None]
 """Gives the root; None where there is no registry, which is then as if it were empty."""
@@ -88,10 +90,14 @@ def pin_by_digest(address: str, digest: str, *, kept: Path) -> bytes:
 
 
 def own_root(folder: Path) -> bytes | None:
-    """The root of a registry that lies in a folder of ours; None where none does."""
+    """The root of a registry that is kept in a folder of ours; None where none is.
+
+    Raises:
+        UpstreamError, OperatorError: its files cannot be read.
+    """
+    from windlass_registry.trust.transport import MissingFile, open_transport, read_bounded
+
     try:
-        return (folder / metadata_path("root", 1)).read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
+        return read_bounded(open_transport(str(folder)), metadata_path("root", 1), at_most=_ROOT_BYTES)
+    except MissingFile:
         return None
-    except OSError as error:
-        raise OperatorError(f"cannot read the registry {folder}: {error}") from error

@@ -298,8 +298,8 @@ class RegistrySource:
         if "://" in self.registry.address:
             return
         folder = RegistryFolder(Path(self.registry.address), clock=self._clock)
-        if folder.exists() and folder.is_ours():
-            with suppress(OperatorError):  # reading says better what is wrong
+        with suppress(WindlassError):  # reading says better what is wrong
+            if folder.is_ours() and folder.exists():
                 folder.refresh()
 
     def _transport(self) -> Transport:

@@ -13,7 +13,7 @@ from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 from windlass_registry.errors import OperatorError
 from windlass_registry.layout import TIMESTAMP, metadata_path
 from windlass_registry.trust import roles
-from windlass_registry.trust.keys import KeyRing
+from windlass_registry.trust.keys import CryptoSigner, KeyRing
 
 Role = TypeVar("Role", Root, Targets, Snapshot, Timestamp)
 Read = Callable[[str], bytes | None]
@@ -87,15 +87,29 @@ class HostedRoles:
         )
 
     def sign_newest(
-        self, versions: Mapping[str, int], *, keys: KeyRing, now: datetime, lifetimes: roles.Lifetimes
+        self,
+        versions: Mapping[str, int],
+        *,
+        keys: KeyRing,
+        now: datetime,
+        lifetimes: roles.Lifetimes,
+        number: int | None = None,
     ) -> Newest:
-        """The next snapshot, of these versions of the roles, and the timestamp that names it."""
+        """A snapshot of these versions of the roles (the next one, or of a later number), and the timestamp
+        that names it."""
         snapshot = roles.make_snapshot(
-            versions, version=self.snapshot.version + 1, expires=now + lifetimes.snapshot
+            versions, version=number or self.snapshot.version + 1, expires=now + lifetimes.snapshot
         )
         return _sign_newest(
             snapshot, self.timestamp.version + 1, root=self.root, keys=keys, now=now, lifetimes=lifetimes
         )
+
+    def sign_again(self, *, keys: KeyRing, now: datetime, lifetimes: roles.Lifetimes) -> bytes:
+        """The next timestamp, which names the same snapshot."""
+        timestamp = roles.make_timestamp(
+            self.snapshot.version, version=self.timestamp.version + 1, expires=now + lifetimes.timestamp
+        )
+        return roles.sign(timestamp, [_online_signer(self.root, keys)])
 
     def _newest_root(self) -> Root:
         found: Root | None = None
@@ -149,6 +163,11 @@ def parse_role(content: bytes, kind: type[Role]) -> Metadata[Role]:
     return found
 
 
+def believed_until(timestamp: bytes) -> datetime:
+    """Until when readers take what is newest. Raises RoleError."""
+    return parse_role(timestamp, Timestamp).signed.expires
+
+
 def _is_signed(root: Root, newest: Metadata[Timestamp]) -> bool:
     try:
         root.verify_delegate("timestamp", newest.signed_bytes, newest.signatures)
@@ -166,13 +185,7 @@ def _sign_newest(
     now: datetime,
     lifetimes: roles.Lifetimes,
 ) -> Newest:
-    names = keys.find(root.get_delegated_role("timestamp").keyids)
-    if not names:
-        raise OperatorError(
-            f"the key that signs what is newest is not in {keys.folder}",
-            remedy="bring it back, or change it: windlass registry rekey --online",
-        )
-    signer = keys.signer(names[0])
+    signer = _online_signer(root, keys)
     timestamp = roles.make_timestamp(
         snapshot.version, version=timestamp_version, expires=now + lifetimes.timestamp
     )
@@ -181,3 +194,13 @@ def _sign_newest(
         timestamp=roles.sign(timestamp, [signer]),
         snapshot_version=snapshot.version,
     )
+
+
+def _online_signer(root: Root, keys: KeyRing) -> CryptoSigner:
+    names = keys.find(root.get_delegated_role("timestamp").keyids)
+    if not names:
+        raise OperatorError(
+            f"the key that signs what is newest is not in {keys.folder}",
+            remedy="bring it back, or change it: windlass registry rekey --online",
+        )
+    return keys.signer(names[0])

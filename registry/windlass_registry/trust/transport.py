@@ -14,6 +14,8 @@ from windlass_registry.errors import OperatorError, UpstreamError
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
+    from windlass_registry.hosting.public_files import PublicFiles
+
 _CHUNK: Final = 1 << 18
 _CONNECT_S: Final = 10.0
 _READ_S: Final = 30.0
@@ -68,11 +70,17 @@ def open_transport(address: str) -> Transport:
         from windlass_registry.sources.oci import OciRepository, OciTransport
 
         return OciTransport(OciRepository(address))
-    if scheme == "file":
-        return FolderTransport(Path(address.removeprefix("file://")))
-    if scheme:
+    if scheme not in ("", "file"):
         raise OperatorError(f"'{address}' is no address of a registry", remedy="write https://… or a folder")
-    return FolderTransport(Path(address))
+    from windlass_registry.hosting.store_settings import load_store
+
+    folder = Path(address.removeprefix("file://"))
+    store = load_store(folder)
+    if store is None:
+        return FolderTransport(folder)
+    from windlass_registry.hosting.folder import open_files
+
+    return StoreTransport(open_files(folder, store))
 
 
 class FolderTransport:
@@ -92,6 +100,21 @@ class FolderTransport:
             raise MissingFile(path) from error
         except OSError as error:
             raise OperatorError(f"cannot read the registry {self.folder}: {error}") from error
+
+
+class StoreTransport:
+    """Reads a registry whose files this machine keeps elsewhere: its folder says where."""
+
+    def __init__(self, files: PublicFiles) -> None:
+        self.address = files.address
+        self._files = files
+
+    def chunks(self, path: str) -> Iterator[bytes]:
+        """See `Transport`."""
+        found = self._files.open(path)
+        if found is None:
+            raise MissingFile(path)
+        yield from found.chunks
 
 
 class HttpTransport:

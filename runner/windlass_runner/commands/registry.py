@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, BooleanOptionalAction, Namespace
 from typing import Final
 
 from windlass_runner.commands.invocation import Invocation
@@ -14,6 +14,7 @@ windlass registry grant acme --key acme.owner.pub --verified
 windlass registry add https://registry.example.org --root sha256:9f86d0…
 windlass registry list
 windlass registry serve ~/registry --listen 0.0.0.0:8480
+windlass registry store s3://packages/windlass --endpoint https://s3.example.org
 windlass registry mirror /media/disk/registry
 windlass registry token create acme-ci --namespace acme --expires 90d
 """
@@ -27,6 +28,7 @@ _ACTIONS: Final = {
     "refresh": "sign anew what is newest, before it runs out",
     "serve": "let others read it and publish to it, over HTTP",
     "token": "who may publish to a served registry",
+    "store": "move its files into a bucket of an S3-compatible store",
     "mirror": "copy it into a folder, to serve or to carry away",
     "push": "copy it into an OCI registry, beside container images",
     "login": "keep the token that a registry's owner gave you",
@@ -48,6 +50,7 @@ def configure(parser: ArgumentParser) -> None:
     _configure_rekey(made["rekey"])
     _configure_serve(made["serve"])
     _configure_token(made["token"])
+    _configure_store(made["store"])
     _configure_mirror(made["mirror"])
     _configure_push(made["push"])
     made["login"].add_argument("name", nargs="?", metavar="NAME", help="which registry (the only one)")
@@ -69,6 +72,23 @@ def _configure_serve(parser: ArgumentParser) -> None:
     parser.add_argument("--listen", default="127.0.0.1:8480", metavar="HOST:PORT", help="where (%(default)s)")
     parser.add_argument("--url", metavar="URL", help="how others reach it, for lines that people copy")
     _add_database(parser)
+
+
+def _configure_store(parser: ArgumentParser) -> None:
+    parser.add_argument("target", metavar="s3://BUCKET/PREFIX", help="where; the bucket must be there")
+    parser.add_argument("--folder", metavar="DIR", help="the registry's (the only one known)")
+    parser.add_argument("--endpoint", metavar="URL", help="the store's address (Amazon's)")
+    parser.add_argument("--region", metavar="NAME", help="the bucket's (AWS_REGION, us-east-1)")
+    parser.add_argument(
+        "--path-style",
+        action=BooleanOptionalAction,
+        help="the bucket in the path, not in the host's name (so where --endpoint is given)",
+    )
+    parser.add_argument(
+        "--credentials",
+        metavar="FILE",
+        help="keys in AWS's format, for you alone to read (AWS_ACCESS_KEY_ID and so on, ~/.aws, a role)",
+    )
 
 
 def _configure_mirror(parser: ArgumentParser) -> None:
@@ -183,6 +203,10 @@ def execute(arguments: Namespace, invocation: Invocation) -> int:
 
             serving = {"serve": registry_serving.serve, "token": registry_serving.token}
             return serving[arguments.action](arguments, invocation)
+        case "store":
+            from windlass_runner.commands.registry_store import move
+
+            return move(arguments, invocation)
         case "mirror":
             from windlass_runner.commands.registry_mirror import make_mirror
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from windlass_registry.errors import WindlassError
 from windlass_registry.hosting.folder import PRIVATE, RegistryFolder
+from windlass_registry.hosting.store_settings import holds_registry, load_store
 from windlass_registry.index import Source
 from windlass_registry.store import Store
 from windlass_runner.commands.checks import Check, failed
@@ -25,7 +26,7 @@ SOON: Final = timedelta(days=90)
 def check_registries(settings: Settings, storage: Storage, invocation: Invocation) -> Iterator[Check]:
     """The daemon's own, those of its settings, and those that this user believes."""
     own = storage.root / "registry"
-    if open_folder(own).exists():
+    if holds_registry(own):
         yield check_own(open_folder(own), utc_now())
     packages = Store(storage.packages)
     for each in open_registries(settings.registries, storage=storage, packages=packages, clock=utc_now)[1:]:
@@ -59,7 +60,9 @@ def check_own(folder: RegistryFolder, now: datetime) -> Check:
         role, end = min(ends.items(), key=lambda item: item[1])
     count = len(state.namespaces())
     namespaces = "1 namespace" if count == 1 else f"{count} namespaces"
-    text = f"{folder.folder}: {namespaces}; '{role}' is signed until {end:%Y-%m-%d}"
+    where = load_store(folder.folder)
+    shown = f"{folder.folder} ({where.url})" if where is not None else str(folder.folder)
+    text = f"{shown}: {namespaces}; '{role}' is signed until {end:%Y-%m-%d}"
     if end <= now:
         return Check(name=name, state="fail", text=text, remedy=_remedy(role))
     if end - now < SOON:

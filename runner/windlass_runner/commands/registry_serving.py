@@ -11,23 +11,32 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
+from starlette.types import ASGIApp
+
 from windlass_registry.errors import OperatorError
+from windlass_registry.hosting.store_settings import holds_registry
 from windlass_registry.server.accounts import Accounts
 from windlass_runner.commands.invocation import Invocation
 from windlass_runner.commands.paint import tame
 from windlass_runner.commands.registries import chosen_registry
 from windlass_runner.commands.registry_list import absolute_address
 from windlass_runner.daemon.journal import Journal
-from windlass_runner.daemon.registry_part import embedded_registry, own_database
+from windlass_runner.daemon.registry_part import (
+    RegistryPart,
+    embedded_registry,
+    own_database,
+    registry_health,
+)
 from windlass_runner.daemon.server import address_of, listen, serving_http, stop_on_signals
 from windlass_runner.daemon.settings import ServerSettings
+from windlass_runner.web.app import make_app
 
 VARIABLE: Final = "WINDLASS_REGISTRY_DATABASE"
 
 
 def serve(arguments: Namespace, invocation: Invocation) -> int:
     """Serve one registry's folder until a signal comes."""
-    folder = _folder(arguments, invocation)
+    folder = chosen_folder(arguments, invocation)
     host, _, port = arguments.listen.rpartition(":")
     if not port.isdigit():
         raise OperatorError(f"'{arguments.listen}' is no address", remedy="write HOST:PORT, as 0.0.0.0:8480")
@@ -41,9 +50,9 @@ def serve(arguments: Namespace, invocation: Invocation) -> int:
             journal=Journal("registry"),
             prefix="",
             database=_database(folder, arguments, invocation),
-        ) as parts,
+        ) as registry,
         stop_on_signals(stopping),
-        serving_http(parts[0].app, listener),
+        serving_http(_application(registry), listener),
     ):
         invocation.say(f"the registry {folder} is served on {address_of(listener)}")
         invocation.say("keep it behind a web server with TLS where others read it; stop with Ctrl-C")
@@ -52,11 +61,16 @@ def serve(arguments: Namespace, invocation: Invocation) -> int:
     return 0
 
 
+def _application(registry: RegistryPart | None) -> ASGIApp:
+    assert registry is not None  # its folder was looked at before
+    return make_app(hooks={}, health=lambda: registry_health(registry), parts=[registry.app])
+
+
 def token(arguments: Namespace, invocation: Invocation) -> int:
     """Make, list and revoke the tokens of a registry's server."""
     if arguments.name is None and arguments.verb != "list":
         raise OperatorError("which token?", remedy=f"windlass registry token {arguments.verb} NAME")
-    folder = _folder(arguments, invocation)
+    folder = chosen_folder(arguments, invocation)
     with _accounts(_database(folder, arguments, invocation)) as accounts:
         match arguments.verb:
             case "create":
@@ -122,13 +136,13 @@ def _database(folder: Path, arguments: Namespace, invocation: Invocation) -> str
     return named or own_database(folder)
 
 
-def _folder(arguments: Namespace, invocation: Invocation) -> Path:
+def chosen_folder(arguments: Namespace, invocation: Invocation) -> Path:
     """The registry's folder: the named one, or the only one that is known here."""
     if arguments.folder is not None:
         found = Path(absolute_address(arguments.folder, invocation))
     else:
         address = chosen_registry(None, invocation).registry.address
         found = Path(address.removeprefix("file://"))
-    if not (found / "metadata" / "timestamp.json").is_file():
+    if not holds_registry(found):
         raise OperatorError(f"{found} holds no registry", remedy=f"begin one: windlass registry init {found}")
     return found

@@ -21,7 +21,7 @@ from windlass_runner.daemon.commit_urls import commit_urls
 from windlass_runner.daemon.host import check_supported
 from windlass_runner.daemon.journal import Journal
 from windlass_runner.daemon.opening import Opening
-from windlass_runner.daemon.registry_part import embedded_registry
+from windlass_runner.daemon.registry_part import embedded_registry, with_registry
 from windlass_runner.daemon.settings import ServerSettings, Settings
 from windlass_runner.daemon.webhooks import FORGES
 from windlass_runner.daemon.wiring import wire
@@ -68,8 +68,9 @@ def serve(
             opening.attempt()
             hooks = {forge: partial(opening.receive, forge) for forge in FORGES}
             api = make_api(_source(settings, opening, stopping))
-            parts = [api, *registry, *_linked(settings, opening, stopping)]
-            app = make_app(hooks=hooks, health=opening.health, parts=parts)
+            own = [] if registry is None else [registry.app]
+            parts = [api, *own, *_linked(settings, opening, stopping)]
+            app = make_app(hooks=hooks, health=with_registry(opening.health, registry), parts=parts)
             if settings.server.apps_url is not None:
                 app = only_apps_at(settings.server.apps_url, app)
             with serving_http(app, listener):
