@@ -1,7 +1,8 @@
-"""What a graph of jobs is given for its inputs: known when the plan is made, or when what it needs has ended."""
+"""What a graph of jobs is given for its inputs: known when the plan is made, or as late as in the run."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -11,6 +12,7 @@ from windlass_registry.manifest import ActionManifest
 from windlass_runner.expressions.templates import evaluate_value
 from windlass_runner.expressions.values import mark_of, parse_number
 from windlass_runner.plan.expansion import is_late, paths_of
+from windlass_runner.plan.model import GraphCall
 from windlass_runner.plan.steps import merge_inputs, texts_in
 from windlass_runner.workflow.calls import handed_secret
 
@@ -50,7 +52,7 @@ def settle(
             secrets[name] = secret
             continue
         value = (
-            typed(kind, evaluate_value(written, contexts)) if _is_known(written, contexts, around) else None
+            typed(kind, evaluate_value(written, contexts)) if is_known(written, contexts, around) else None
         )
         if value is not None and mark_of([value]) is str:
             known[name] = value
@@ -61,6 +63,51 @@ def settle(
     return Given(known=known, late=late, secrets=secrets, types=types)
 
 
+def inputs_of(call: GraphCall, around: Mapping[str, Any], needs: Mapping[str, Any]) -> dict[str, Any]:
+    """The inputs of a graph in a run; those that are secrets are not among them. `around`: what the job that
+    it is sees; `needs`: the context of that name.
+
+    Raises:
+        ExpressionError
+    """
+    inputs = dict(call.given)
+    if call.late:
+        strategy = {"job-index": call.index, "job-total": call.total}
+        seen = {**around, "needs": needs, "matrix": call.matrix, "strategy": strategy}
+        for name, written in call.late.items():
+            inputs[name] = typed(call.types.get(name), evaluate_value(written, seen))
+    return inputs
+
+
+def name_of_outer(call_id: str, need: str) -> str:
+    """Under which name the jobs of a graph are told of what the graph itself needs: no job is called so."""
+    return f"{call_id} {need}"
+
+
+def own_needs(needs: Mapping[str, Any]) -> dict[str, Any]:
+    """The `needs` context without what the graphs around a job need."""
+    return {name: need for name, need in needs.items() if " " not in name}
+
+
+def contexts_within(
+    calls: Mapping[str, GraphCall], call_id: str | None, contexts: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """What a job of a graph sees: what a job of the workflow does, with the inputs of the graph in place of
+    the workflow's. `contexts` has under `needs` also what the graphs around it need (`name_of_outer`).
+
+    Raises:
+        ExpressionError
+    """
+    if call_id is None:
+        return contexts
+    call = calls[call_id]
+    around = contexts_within(calls, call.around, contexts)
+    told = contexts.get("needs", {})
+    names = {need: name_of_outer(call.id, need) for need in call.names}
+    needs = {need: told[name] for need, name in names.items() if name in told}
+    return {**contexts, "inputs": inputs_of(call, around, needs)}
+
+
 def typed(kind: str | None, value: Any) -> Any:
     """A value as its input's type says; one that says nothing is an empty text. What does not fit stays."""
     if value is None:
@@ -69,11 +116,12 @@ def typed(kind: str | None, value: Any) -> Any:
         return value.lower() == "true"
     if kind == "number" and isinstance(value, str) and value.strip():
         number = parse_number(value)
-        return value if number != number else int(number) if number.is_integer() else number
+        return value if math.isnan(number) else number
     return value
 
 
-def _is_known(written: Value, contexts: Mapping[str, Any], around: Given) -> bool:
+def is_known(written: Value, contexts: Mapping[str, Any], around: Given) -> bool:
+    """Whether all that a value reads is known before the run."""
     late = {*around.late, *around.secrets}
     paths = {path for text in texts_in(written) if "${{" in text for path in paths_of(text)}
     return all(path[0] in contexts and not is_late(path, late) and not _is_of_run(path) for path in paths)

@@ -15,9 +15,9 @@ from windlass_registry.errors import AuthorError, Problem
 from windlass_registry.manifest import ActionManifest, GraphRuns
 from windlass_registry.resolver import Lock, ResolvedAction
 from windlass_runner.expressions import ExpressionError
-from windlass_runner.expressions.templates import evaluate_template
+from windlass_runner.expressions.templates import evaluate_template, evaluate_value
 from windlass_runner.plan.expansion import expand, is_late, paths_of, settled_combinations
-from windlass_runner.plan.given import Given, settle
+from windlass_runner.plan.given import Given, is_known, settle
 from windlass_runner.plan.matrix import MatrixError, label
 from windlass_runner.plan.model import CallOutput, GraphCall, JobSpec, PlannedJob
 from windlass_runner.plan.specs import PlanOptions, spec_of
@@ -25,7 +25,7 @@ from windlass_runner.plan.steps import pin, scalars, texts_in
 from windlass_runner.workflow.calls import DEEPEST, FILES
 from windlass_runner.workflow.graphs import named_as_locked, parse_graph
 from windlass_runner.workflow.model import Job, JobInput, Workflow
-from windlass_runner.workflow.references import InputReference, OutputReference
+from windlass_runner.workflow.references import InputReference, OutputReference, read_expression_reference
 
 _SEEN: Final = ("github", "event", "vars")
 """What the jobs of a graph see of the run as the workflow's own do."""
@@ -56,6 +56,8 @@ class _Scope:
     """What the graph was handed under `inputs`, by the name of its input."""
     before: tuple[str, ...] = ()
     """What its first jobs wait for: the ids of jobs and graphs."""
+    outer: str | None = None
+    """What the full names of the jobs beside the graph begin with."""
     above: tuple[str, ...] = ()
     """The graphs around it, the outermost first."""
     priority: int | None = None
@@ -177,6 +179,7 @@ class _Unfolding:
                 given=leg.given,
                 files={item.name: found for item in job.inputs if (found := _input(item, scope)).job},
                 before=scope.targets(job.needs) or scope.before,
+                outer=scope.prefix,
                 above=(*scope.above, job.uses or ""),
                 priority=job.priority if job.priority is not None else scope.priority,
             )
@@ -217,12 +220,13 @@ class _Unfolding:
         )
         if scope.call is None:
             return placed
+        placed = _settled_fields(placed, scope)
         secrets = _read_secrets(spec, scope)
         priority = job.priority if job.priority is not None else scope.priority
         return replace(
             placed,
             id=scope.prefix + job.id,
-            name=scope.title + spec.name,
+            name=scope.title + (job.id if _is_late(spec.name, scope) else spec.name),
             env=scalars(scope.workflow.env, spec.env),
             call=scope.call,
             given=scope.given.known,
@@ -298,6 +302,40 @@ def _handed(job: Job, manifest: ActionManifest) -> Mapping[str, Value]:
     return {**texts, **job.with_}
 
 
+def _settled_fields(spec: JobSpec, scope: _Scope) -> JobSpec:
+    """The job with what a run settles before it starts, as far as inputs of its graph are part of that.
+
+    Raises:
+        MatrixError: such an input is known only in the run.
+    """
+    if scope.contexts is None:
+        return spec
+    inputs = [
+        replace(item, value=_settled(item.value, f"the input '{item.name}'", scope)) for item in spec.inputs
+    ]
+    return replace(
+        spec,
+        timeout_minutes=_settled(spec.timeout_minutes, "'timeout-minutes'", scope),
+        continue_on_error=_settled(spec.continue_on_error, "'continue-on-error'", scope),
+        inputs=tuple(inputs),
+    )
+
+
+def _is_late(text: str, scope: _Scope) -> bool:
+    """Whether a text takes an input of the graph that is known only in the run."""
+    late = (*scope.given.late, *scope.given.secrets)
+    return "${{" in text and any(is_late(path, late) for path in paths_of(text))
+
+
+def _settled(written: Any, what: str, scope: _Scope) -> Any:
+    texts = [text for text in texts_in(written) if "${{" in text and "inputs" in text]
+    if scope.contexts is None or not any(path[0] == "inputs" for text in texts for path in paths_of(text)):
+        return written
+    if not is_known(written, scope.contexts, scope.given):
+        raise MatrixError(f"{what} takes an input of the graph that is known only in the run")
+    return evaluate_value(written, scope.contexts)
+
+
 def _input(item: JobInput, scope: _Scope) -> JobInput:
     """An input of a job under the full name of where it comes from."""
     if item.job is not None:
@@ -307,6 +345,10 @@ def _input(item: JobInput, scope: _Scope) -> JobInput:
     handed = scope.files.get(item.workflow_input)
     if handed is not None:
         return replace(handed, name=item.name)
+    late = scope.given.late.get(item.workflow_input)
+    taken = read_expression_reference(late) if isinstance(late, str) else None
+    if isinstance(taken, OutputReference) and scope.outer is not None:  # a text that another job puts out
+        return replace(item, workflow_input=None, job=scope.outer + taken.job, output=taken.output)
     value = InputReference(name=item.workflow_input).expression
     return replace(item, workflow_input=None, value=value)
 

@@ -27,7 +27,7 @@ def environment_of(plan: Plan, spec: JobSpec, contexts: Mapping[str, Any]) -> di
         ExpressionError
     """
     seen: dict[str, Any] = {"env": {}, "secrets": {}, **contexts}
-    for layer in (plan.env, spec.env):
+    for layer in (plan.env, spec.env) if spec.call is None else (spec.env,):
         seen["env"] = {**seen["env"], **evaluate_env(layer, seen, FixedHost())}
     found: dict[str, Any] = seen["env"]
     return found

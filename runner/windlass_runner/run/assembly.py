@@ -15,6 +15,7 @@ from windlass_runner.expressions import FixedHost
 from windlass_runner.expressions.templates import evaluate_template
 from windlass_runner.expressions.values import secret, to_text
 from windlass_runner.ledger.records import RunRecord
+from windlass_runner.plan.given import own_needs
 from windlass_runner.plan.model import (
     CompositeStep,
     JobSpec,
@@ -140,7 +141,7 @@ def make_contexts(task: Task) -> dict[str, Any]:
             "event_path": f"{CONTROL}/event.json",
             "run_attempt": str(task.number),
         },
-        "needs": task.needs,
+        "needs": own_needs(task.needs),
         "matrix": job.matrix,
         "strategy": {"job-index": job.index, "job-total": job.total},
         "secrets": {name: secret(around.secret(name) or "") for name in task.spec.secrets},
@@ -148,7 +149,10 @@ def make_contexts(task: Task) -> dict[str, Any]:
         "steps": {},
         "env": {},
     }
-    for layer in (around.plan.env, task.spec.env):
+    for name, secret_name in task.spec.given_secrets.items():
+        contexts["inputs"] = {**contexts["inputs"], name: contexts["secrets"][secret_name]}
+    own = task.spec.call is None  # a graph's jobs have no part in what the workflow says for its own
+    for layer in (around.plan.env, task.spec.env) if own else (task.spec.env,):
         contexts["env"] = {**contexts["env"], **evaluate_env(layer, contexts, FixedHost())}
     return contexts
 

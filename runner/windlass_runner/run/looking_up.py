@@ -14,12 +14,14 @@ from windlass_registry.choosing import Rules
 from windlass_registry.documents import Position
 from windlass_registry.errors import AuthorError, Problem
 from windlass_registry.lock import Lock, LockFile
+from windlass_registry.lock_parts import with_parts
 from windlass_registry.lockfile import LOCK_PATH
 from windlass_registry.policy import Policy
 from windlass_registry.resolver import Fetching, ResolutionError, resolve
 from windlass_registry.sources.local import load_local
 from windlass_runner.plan.compile import PlanOptions
 from windlass_runner.run.image_checks import ImageRules
+from windlass_runner.workflow.calls import check_graphs
 from windlass_runner.workflow.lint import check_actions
 from windlass_runner.workflow.model import Workflow
 from windlass_runner.workflow.parse import Inspection
@@ -82,8 +84,8 @@ def look_up_actions(
             wanted = [uses for uses in wanted if uses not in failed]
     if rules.policy.require_lock:
         problems.extend(_lacking_pins(workflow, places, lock, pins))
-    manifests = {uses: action.manifest for uses, action in lock.actions.items()}
-    return lock, (*problems, *check_actions(workflow, manifests))
+    manifests = {uses: action.manifest for uses, action in with_parts(lock).actions.items()}
+    return lock, (*problems, *check_actions(workflow, manifests), *check_graphs(workflow, manifests))
 
 
 def _unheard(_fetching: Fetching) -> None:

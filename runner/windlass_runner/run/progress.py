@@ -7,14 +7,15 @@ follows from it. Each step costs what it touches, never the size of the plan.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from windlass_runner.expressions import ExpressionError, FixedHost
 from windlass_runner.expressions.templates import evaluate_condition, evaluate_template
 from windlass_runner.plan.compile import expand
 from windlass_runner.plan.matrix import MatrixError
-from windlass_runner.plan.model import Plan, PlannedJob
+from windlass_runner.plan.model import JobSpec, Plan, PlannedJob
+from windlass_runner.run.calls import Calls
 from windlass_runner.run.legs import Decision, Group, Leg
 from windlass_runner.run.states import FINAL, State, result_word, run_state
 
@@ -36,6 +37,7 @@ class Progress:
         self.contexts = contexts
         self.is_cancelled = False
         self._on_expand = on_expand
+        self._calls = Calls(plan.calls, self)
         self.legs: dict[str, Leg] = {job.key: Leg(job) for job in (jobs or plan.jobs)}
         self.groups: dict[str, Group] = {
             spec.id: Group(spec=spec, legs=[], open_needs=len(spec.needs)) for spec in plan.specs.values()
@@ -63,10 +65,26 @@ class Progress:
         return "cancelled" if self.is_cancelled and state in ("success", "skipped") else state
 
     def needs_context(self, job_id: str) -> dict[str, Any]:
-        """The `needs` context of a job: result and outputs of each job that it needs."""
-        return {need: self._need(self.groups[need]) for need in self.groups[job_id].spec.needs}
+        """The `needs` context of a job: result and outputs of each job that it needs, and of each graph. A
+        job of a graph is told beside them what that needs (`plan.given.name_of_outer`)."""
+        spec = self.groups[job_id].spec
+        return {**self._needs(spec), **self._calls.outer_needs(spec.call)}
 
-    def _need(self, group: Group) -> dict[str, Any]:
+    def _needs(self, spec: JobSpec) -> dict[str, Any]:
+        if spec.names or spec.call is not None:
+            return self._calls.needs(spec.names)
+        return {need: self.need(self.groups[need]) for need in spec.needs}
+
+    def contexts_of(self, job_id: str) -> Mapping[str, Any]:
+        """What the job sees of the run; one of a graph sees the inputs of that.
+
+        Raises:
+            ExpressionError: in what its graph is given.
+        """
+        return self._calls.contexts(self.groups[job_id].spec.call)
+
+    def need(self, group: Group) -> dict[str, Any]:
+        """What `needs` has of a job."""
         outputs: dict[str, Any] = {}
         for key in group.legs:
             for name, output in self.legs[key].outputs.items():
@@ -76,7 +94,9 @@ class Progress:
         return {"result": result_word(self.legs[key].state for key in group.legs), "outputs": outputs}
 
     def output_of(self, job_id: str, name: str) -> Mapping[str, Any] | None:
-        """The output record of a needed job (of the last leg that has it)."""
+        """The output record of a needed job (of the last leg that has it), or of a graph."""
+        if job_id not in self.groups:
+            return self._calls.output_of(job_id, name)
         for key in reversed(self.groups[job_id].legs):
             if name in self.legs[key].outputs:
                 found: Mapping[str, Any] = self.legs[key].outputs[name]
@@ -90,6 +110,8 @@ class Progress:
             return None
         follower = self.groups[group.dependants[0]]
         if follower.open_needs != 1 or len(follower.legs) != 1 or follower.spec.condition is not None:
+            return None
+        if not self._calls.is_settled(follower.spec.call):
             return None
         leg = self.legs[follower.legs[0]]
         return None if leg.job.is_deferred else leg.job
@@ -177,31 +199,34 @@ class Progress:
                 self._decide(follower, decisions)
 
     def _fail_fast(self, group: Group, failed: Leg, decisions: list[Decision]) -> None:
+        reason = f"fail-fast: {failed.job.name} failed"
+        self._stop_legs(self._calls.beside(group.spec.call, reason), reason, decisions)
         strategy = group.spec.strategy
         if strategy is None or not self._is_fail_fast(strategy.fail_fast, failed):
             return
-        group.held.clear()
-        for key in group.legs:
-            leg = self.legs[key]
-            if leg.state not in FINAL:
-                reason = f"fail-fast: {failed.job.name} failed"
-                decisions.append(Decision(key=key, what="stop", state="cancelled", reason=reason))
+        self._stop_legs([group], reason, decisions)
+
+    def _stop_legs(self, groups: Iterable[Group], reason: str, decisions: list[Decision]) -> None:
+        for group in groups:
+            group.held.clear()
+            for key in group.legs:
+                if self.legs[key].state not in FINAL:
+                    decisions.append(Decision(key=key, what="stop", state="cancelled", reason=reason))
 
     def _is_fail_fast(self, written: bool | str, leg: Leg) -> bool:
         if isinstance(written, bool):
             return written
         try:
-            return bool(evaluate_template(written, {**self.contexts, "matrix": leg.job.matrix}))
+            contexts = self.contexts_of(leg.job.job_id)
+            return bool(evaluate_template(written, {**contexts, "matrix": leg.job.matrix}))
         except ExpressionError:
             return True
 
     def _decide(self, group: Group, decisions: list[Decision]) -> None:
         """All that a job needs is final: expand it, start it or skip it."""
         group.is_decided = True
-        needs = self.needs_context(group.spec.id)
-        group.ancestor_failed = any(
-            need["result"] == "failure" or self.groups[name].ancestor_failed for name, need in needs.items()
-        )
+        needs = self._needs(group.spec)
+        group.ancestor_failed = self._has_failed_before(group.spec, needs)
         try:
             self._expand(group, needs)
         except (ExpressionError, MatrixError) as error:
@@ -213,12 +238,18 @@ class Progress:
             if self.legs[key].state not in FINAL and not self.legs[key].is_released:
                 self._decide_leg(group, key, needs, decisions)
 
+    def _has_failed_before(self, spec: JobSpec, needs: Mapping[str, Any]) -> bool:
+        if any(need["result"] == "failure" for need in needs.values()):
+            return True
+        return any(self.groups[name].ancestor_failed for name in spec.needs if name in self.groups)
+
     def _expand(self, group: Group, needs: Mapping[str, Any]) -> None:
         if len(group.legs) != 1 or not self.legs[group.legs[0]].job.is_deferred:
             return
         if not self._wants_to_run(group, needs):
             return
-        legs = expand(group.spec, {**self.contexts, "needs": needs}, limit=MAX_JOBS - len(self.legs))
+        contexts = {**self.contexts_of(group.spec.id), "needs": needs}
+        legs = expand(group.spec, contexts, limit=MAX_JOBS - len(self.legs))
         del self.legs[group.legs[0]]
         self._open += len(legs) - 1
         group.open_legs = len(legs)
@@ -227,16 +258,30 @@ class Progress:
         self._on_expand(group.spec.id, legs)
 
     def _wants_to_run(self, group: Group, needs: Mapping[str, Any]) -> bool:
-        results = [need["result"] for need in needs.values()]
+        spec = group.spec
+        if self._calls.why_not(spec.call) is not None:
+            return False
+        contexts = self.contexts_of(spec.id)
+        return self.holds(spec.condition, contexts, needs, group.ancestor_failed)
+
+    def holds(
+        self,
+        condition: str | None,
+        contexts: Mapping[str, Any],
+        needs: Mapping[str, Any],
+        has_failed: bool,
+    ) -> bool:
+        """Whether an `if` lets what stands below it run. Raises ExpressionError."""
         host = FixedHost(
-            succeeded=not self.is_cancelled and all(result == "success" for result in results),
-            failed=group.ancestor_failed,
+            succeeded=not self.is_cancelled and all(need["result"] == "success" for need in needs.values()),
+            failed=has_failed,
             was_cancelled=self.is_cancelled,
         )
-        if group.spec.condition is None:
-            return host.succeeded
-        contexts = {**self.contexts, "needs": needs, "matrix": {}, "strategy": {}}
-        return evaluate_condition(group.spec.condition, contexts, host=host)
+        if condition is None:
+            return host.success()
+        return evaluate_condition(
+            condition, {**contexts, "needs": needs, "matrix": {}, "strategy": {}}, host=host
+        )
 
     def _decide_leg(
         self, group: Group, key: str, needs: Mapping[str, Any], decisions: list[Decision]
@@ -251,25 +296,33 @@ class Progress:
             self._release_or_hold(group, key, decisions)
             return
         reason = self._why_skipped(group, needs)
-        state: State = "cancelled" if self.is_cancelled and reason.startswith("cancelled") else "skipped"
+        is_stopped = self.is_cancelled or self._calls.is_stopped(group.spec.call)
+        state: State = "cancelled" if is_stopped else "skipped"
         decisions.append(Decision(key=key, what="end", state=state, reason=reason))
         self._end(key, state, {}, decisions)
 
     def _why_skipped(self, group: Group, needs: Mapping[str, Any]) -> str:
         if self.is_cancelled:
             return "cancelled before it started"
+        if (why_not := self._calls.why_not(group.spec.call)) is not None:
+            return why_not
+        return self.why_skipped(group.spec.condition, needs)
+
+    def why_skipped(self, condition: str | None, needs: Mapping[str, Any]) -> str:
+        """Why an `if` did not let something run."""
         lacking = [
             f"{name} ({need['result']})" for name, need in needs.items() if need["result"] != "success"
         ]
-        if group.spec.condition is None:
+        if condition is None:
             return "needs " + ", ".join(lacking)
-        return f"if: {group.spec.condition}" + (f"; needs {', '.join(lacking)}" if lacking else "")
+        return f"if: {condition}" + (f"; needs {', '.join(lacking)}" if lacking else "")
 
     def _release_or_hold(self, group: Group, key: str, decisions: list[Decision]) -> None:
         strategy = group.spec.strategy
         most = strategy.max_parallel if strategy is not None else None
         if isinstance(most, str):
-            most = int(evaluate_template(most, {**self.contexts, "needs": self.needs_context(group.spec.id)}))
+            needs = self._needs(group.spec)
+            most = int(evaluate_template(most, {**self.contexts_of(group.spec.id), "needs": needs}))
         if most and group.running >= most:
             group.held.append(key)
             return
