@@ -139,8 +139,8 @@ class AttemptHost:
         Raises:
             OperatorError: one of them did not become healthy; says which.
         """
-        stop = self._stopping.stop
-        if stop is not None and stop.step == 0:
+        before = self._stopping.stop
+        if before is not None and before.step == 0:
             return
         self._in_flight.is_preparing = True
         started = []
@@ -149,6 +149,8 @@ class AttemptHost:
                 container = self._adopt(self._frame.service_spec(service))
                 container.start()
                 started.append((service, container))
+                if before is None and self._stopping.stop is not None:  # it found nothing to end yet
+                    container.stop(grace_s=0)
         for service, container in started:
             wait_s = (service.health_interval_s + service.health_timeout_s) * service.health_retries
             if not container.wait_healthy(timeout_s=wait_s) and self._stopping.stop is None:

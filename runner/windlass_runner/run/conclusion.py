@@ -88,7 +88,7 @@ def _unsuccessful(attempt: ReadyAttempt, stop: Stop | None) -> Ending:
         task.spec, task.job.key, folders=task.folders, target=target, log=attempt.log
     )
     if stop is not None:
-        reason = _with_excess(attempt, f"ran longer than {task.spec.timeout_minutes} minutes")
+        reason = _with_excess(attempt, stop.because)
         return Ending(state="timed_out", cause="timeout", reason=reason, outputs=artifacts)
     code = attempt.steps.exit_code
     cause, reason = "failure", f"exit code {code}"

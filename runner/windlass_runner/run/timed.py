@@ -40,8 +40,12 @@ class TimedAttempts:
     ) -> Ending | None:
         """How the attempt ended; None where this process lets go of it. `contexts`: what its timeout may ask
         for. `ran_s`: how long it ran already, in an earlier process."""
-        limit_s = max(0.0, _timeout_minutes(attempt.spec.timeout_minutes, contexts) * 60 - ran_s)
-        alarm = self._alarms.after(limit_s, lambda: behind("timeout", lambda: attempt.stop("timeout")))
+        minutes = _timeout_minutes(attempt.spec.timeout_minutes, contexts)
+        because = f"ran longer than {minutes:g} minutes"
+        alarm = self._alarms.after(
+            max(0.0, minutes * 60 - ran_s),
+            lambda: behind("timeout", lambda: attempt.stop("timeout", because)),
+        )
         try:
             return self._outlast(attempt, on_started)
         finally:

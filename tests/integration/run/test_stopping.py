@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from windlass_runner.engines.base import Container, ContainerSpec
 from windlass_runner.run import stopping
 
 WAITS = "echo ready; while true; do sleep 0.05; done"
@@ -38,9 +39,9 @@ def test_steps_that_ask_for_it_run_after_a_cancel(runner: Any) -> None:
 
 
 def test_steps_that_ask_for_it_run_when_the_jobs_time_is_over(runner: Any) -> None:
-    done = runner.run("jobs:\n  a:\n    timeout-minutes: 0.03\n    steps:" + STEPS)
+    done = runner.run("jobs:\n  a:\n    timeout-minutes: '${{ 0.1 }}'\n    steps:" + STEPS)
     assert done.states() == {"a": "timed_out"}
-    assert done.jobs["a"].reason == "ran longer than 0.03 minutes"
+    assert done.jobs["a"].reason == "ran longer than 0.1 minutes"
     assert said(done.log("a")) == SAID
 
 
@@ -236,3 +237,31 @@ jobs:
     done = docker_runner.finished(run_id)
     assert (done.states(), done.jobs["a"].reason) == ({"a": "cancelled"}, "enough")
     assert said(done.log("a")) == ["last"]
+
+
+@pytest.mark.docker
+def test_a_stop_that_comes_while_a_service_is_made_ends_it(
+    docker_runner: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = docker_runner.engine.create
+
+    def create_and_cancel(spec: ContainerSpec) -> Container:
+        container = create(spec)
+        if spec.service_alias == "web":
+            docker_runner.conductor.cancel(spec.run_id, reason="enough")
+        return container
+
+    monkeypatch.setattr(docker_runner.engine, "create", create_and_cancel)
+    done = docker_runner.run("""
+jobs:
+  a:
+    services:
+      web:
+        image: windlass-test/busybox:1
+        command: [sh, -c, 'sleep 600']
+        health: {command: exit 1, interval: 1s, retries: 1000}
+    steps:
+      - run: echo NEVER
+      - {if: always(), run: echo last}
+""")
+    assert (done.states(), said(done.log("a"))) == ({"a": "cancelled"}, ["last"])
