@@ -98,6 +98,7 @@ def _looked(
 
 
 def _rules(arguments: Namespace, invocation: Invocation, root: Path) -> Rules:
+    from dataclasses import replace
     from datetime import UTC, datetime
 
     from windlass_registry.choosing import CoolDown, Rules
@@ -107,6 +108,7 @@ def _rules(arguments: Namespace, invocation: Invocation, root: Path) -> Rules:
 
     settings = own_settings(arguments, invocation)
     policy = settings.policy if settings is not None else Policy()
+    policy = replace(policy, require_lock=False)  # that is what is being made
     period = arguments.cool_down
     if period is None and not arguments.no_cool_down:
         period = repository_cool_down(root)

@@ -146,3 +146,74 @@ def test_a_name_that_the_lock_does_not_have_is_met_with_the_nearest(project: Any
 def test_a_cool_down_is_a_span_of_time(project: Any, span: str) -> None:
     project.workflow("jobs: {a: {uses: script@v1, with: {script: 'true'}}}\n")
     assert project.windlass("lock", "--upgrade", "--cool-down", span).code == 0
+
+
+LATE = """
+jobs:
+  ask:
+    image: windlass-test/busybox:1
+    outputs: {image: {type: string}}
+    steps: [{run: 'echo "image=windlass-test/python:1" >> "$GITHUB_OUTPUT"', shell: sh}]
+  go: {needs: ask, image: '${{ needs.ask.outputs.image }}', steps: [{run: 'echo it ran', shell: sh}]}
+"""
+
+
+@pytest.mark.docker
+def test_an_image_that_only_the_run_names_is_told_by_the_lock_and_by_the_run_or_refused(project: Any) -> None:
+    project.workflow(LATE)
+    told = project.windlass("lock")
+    assert (
+        "not pinned: image ${{ needs.ask.outputs.image }}: .windlass/workflows/w.yaml:7: job 'go'" in told.err
+    )
+    run = project.windlass("run", "w", "--plain")
+    assert run.code == 0, run.out + run.err
+    assert "the image windlass-test/python:1 is not in the lock" in run.out + run.err
+    project.write("windlass.toml", "[policy]\nrequire_lock = true\n")
+    run = project.windlass("run", "w", "--plain")
+    assert run.code == 1
+    assert (
+        "image 'windlass-test/python:1' is not available: it is not in .windlass/lock.yaml"
+        in run.out + run.err
+    )
+    assert "it ran" not in run.out + run.err
+
+
+@pytest.mark.docker
+def test_a_required_lock_is_met_by_what_windlass_lock_pins(project: Any) -> None:
+    project.write("windlass.toml", "[policy]\nrequire_lock = true\n")
+    project.write("act/action.yml", "name: D\nruns: {using: docker, image: Dockerfile}\n")
+    project.write("act/Dockerfile", f'FROM {IMAGE} AS base\nFROM base\nCMD ["echo", "built from it"]\n')
+    project.workflow(
+        "inputs: {big: {type: boolean}}\njobs:\n  a:\n"
+        f"    image: \"${{{{ inputs.big && 'windlass-test/python:1' || '{IMAGE}' }}}}\"\n"
+        "    steps: [{uses: ./act}, {uses: script@v1, with: {script: 'true', shell: sh}}]\n"
+    )
+    refused = project.windlass("run", "w", "--plain")
+    assert refused.code == 2
+    assert "w.yaml:4:12: job" in refused.err
+    assert f"'a' runs in the image '{IMAGE}', which is not in .windlass/lock.yaml" in refused.err
+    assert f"the image of './act' is built from '{IMAGE}'" in refused.err
+    assert project.windlass("lock").code == 0
+    assert "windlass-test/python:1" in (project.root / ".windlass/lock.yaml").read_text()
+    run = project.windlass("run", "w", "--plain")
+    assert run.code == 0, run.out + run.err
+    assert "built from it" in run.out + run.err
+
+
+@pytest.mark.docker
+def test_no_job_of_a_run_begins_where_a_later_one_needs_an_image_that_changed(project: Any) -> None:
+    tag = f"windlass-test/later-{project.root.parent.name.lower()}:1"
+    subprocess.run(["docker", "tag", IMAGE, tag], check=True)
+    try:
+        project.workflow(
+            f"jobs:\n  a: {{image: '{IMAGE}', steps: [{{run: 'echo one', shell: sh}}]}}\n"
+            f"  b: {{needs: a, image: '{tag}', steps: [{{run: 'echo two', shell: sh}}]}}\n"
+        )
+        assert project.windlass("lock").code == 0
+        subprocess.run(["docker", "tag", "windlass-test/python:1", tag], check=True)
+        run = project.windlass("run", "w", "--plain")
+        assert run.code == 1
+        assert f"image '{tag}' is not available: the lock pins it to sha256:" in run.out + run.err
+        assert "one" not in [line.rpartition(" ")[2] for line in (run.out + run.err).splitlines()]
+    finally:
+        subprocess.run(["docker", "rmi", tag], check=False, capture_output=True)
