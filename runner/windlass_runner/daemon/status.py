@@ -167,6 +167,7 @@ def run_report(ledger: Ledger, run: RunRecord, *, url: str | None, links: Links 
             for place, job in enumerate(jobs, 1)
         ),
         remarks=() if jobs else _refusals(ledger, run),
+        notes=_notes(ledger, run),
     )
     return report if links is None else with_apps(report, ledger, run, links)
 
@@ -208,6 +209,15 @@ def _refused_answers(ledger: Ledger, run: RunRecord, jobs: Sequence[JobRecord]) 
         if event.job_key in waiting:
             found.setdefault(str(event.job_key), []).append(refusal_text(event.data))
     return found
+
+
+def _notes(ledger: Ledger, run: RunRecord) -> tuple[str, ...]:
+    """What its plan noted, from the first of its events: the plan itself can be large."""
+    return tuple(
+        note
+        for event in ledger.events.after(0, run_id=run.id, limit=1)
+        for note in event.data.get("notes", ())
+    )
 
 
 def _refusals(ledger: Ledger, run: RunRecord) -> tuple[RemarkReport, ...]:

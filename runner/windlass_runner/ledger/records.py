@@ -48,6 +48,8 @@ class NewRun:
     group: str | None = None
     priority: int = 0
     snapshot: str | None = None
+    notes: tuple[str, ...] = ()
+    """What its author should know though it runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

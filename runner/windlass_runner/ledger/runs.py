@@ -81,7 +81,8 @@ class Runs:
             write.insert_documents.run(connection, documents)
             if run.jobs:
                 write.insert_job.run_many(connection, job_rows(run_id, run.jobs, first=0))
-            created = EventDraft(kind="run.created", data={"name": run.name, "number": number})
+            told = {"notes": list(run.notes)} if run.notes else {}
+            created = EventDraft(kind="run.created", data={"name": run.name, "number": number, **told})
             write.insert_event.run(connection, event_row(run_id, created, at=at))
             if report:
                 self._mark(connection, run_id, at=at)

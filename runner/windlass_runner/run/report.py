@@ -3,7 +3,8 @@
 Pure, and cheap to import: `windlass status` does nothing else. The document:
 
     {"version": 1, "commit": …, "state": …, "updated": …, "workflows": [
-      {"name", "path", "run", "state", "reason", "started", "finished", "duration_s", "url", "problems",
+      {"name", "path", "run", "state", "reason", "started", "finished", "duration_s", "url", "notes",
+       "annotations",
        "jobs": [{"key", "name", "state", "reason", "attempt", "started", "finished", "duration_s", "url",
                  "metrics": {name: value},
                  "expectations": [{"metric", "condition", "verdict", "found", "bound", "base"}],
@@ -128,6 +129,8 @@ class RunReport:
     url: str | None = None
     jobs: tuple[JobReport, ...] = ()
     remarks: tuple[RemarkReport, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What its author should know though it runs: no lock, a yanked release, warnings."""
 
 
 Json = dict[str, object]
@@ -175,6 +178,7 @@ def _run_entry(run: RunReport) -> Json:
         reason=run.reason,
         **_times(run.started, run.finished),
         url=run.url,
+        notes=list(run.notes[:ANNOTATIONS_SHOWN]) or None,
         annotations=[_remark_entry(remark) for remark in run.remarks[:ANNOTATIONS_SHOWN]] or None,
         jobs=[_job_entry(job) for job in run.jobs],
     )

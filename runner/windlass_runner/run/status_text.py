@@ -55,9 +55,12 @@ def render_status(note: Mapping[str, object], *, has_colour: bool = False) -> st
 
 
 def _told(entry: Mapping[str, object], indent: str) -> list[str]:
-    """The reason, a line of it for each problem, and the annotations that it does not hold already."""
+    """The reason, a line of it for each problem, what is to be known, and the annotations that the reason
+    does not hold already."""
     reasons = str(entry["reason"]).split("\n") if entry.get("reason") else []
     lines = [f"{indent}{_plain(reason)}" for reason in reasons]
+    notes = entry.get("notes")
+    lines += [f"{indent}note: {_plain(note)}" for note in notes] if isinstance(notes, list) else []
     for remark in mappings(entry.get("annotations")):
         message = str(remark.get("message", ""))
         if any(reason == message or reason.endswith(f": {message}") for reason in reasons):

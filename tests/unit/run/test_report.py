@@ -150,6 +150,13 @@ def test_an_empty_text_is_not_shown_as_an_output() -> None:
     assert "forest" not in text
 
 
+def test_what_a_plan_noted_is_told_though_it_runs() -> None:
+    run = RunReport(workflow="w", path="w.yaml", state="success", notes=("no lock", "yanked:\x1b[2J a@v1"))
+    note = to_note([run], commit="c", updated=1.0)
+    assert json.loads(note_text(note))["workflows"][0]["notes"] == list(run.notes)
+    assert render_status(note).splitlines()[3:] == ["  note: no lock", "  note: yanked: [2J a@v1"]
+
+
 def test_colours_are_only_where_they_are_asked_for() -> None:
     note = to_note([RUN], commit="c", updated=1.0)
     assert "\x1b[31m✗\x1b[0m" in render_status(note, has_colour=True)
@@ -157,7 +164,8 @@ def test_colours_are_only_where_they_are_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
-    "note", [{}, {"workflows": [1, {}, {"jobs": [None, {}], "reason": "\x1b[2J"}]}, {"workflows": {}}]
+    "note",
+    [{}, {"workflows": [1, {}, {"jobs": [None, {}], "reason": "\x1b[2J", "notes": 3}]}, {"workflows": {}}],
 )
 def test_a_strange_note_neither_breaks_nor_steers_the_terminal(note: dict[str, object]) -> None:
     assert "\x1b" not in render_status(note)
