@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from threading import Lock as Mutex
 from typing import Final, Protocol
 
-from windlass_registry.documents import did_you_mean
 from windlass_registry.index import Release, Source
+from windlass_registry.near_words import did_you_mean
 from windlass_registry.refs import COPY_IT, INSTEAD, GitRef, RefError, RegistryRef, known_on_github
 from windlass_registry.sources.builtin import load_builtin
 from windlass_registry.sources.packages import Package, load_package

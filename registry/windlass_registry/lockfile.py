@@ -9,9 +9,10 @@ from typing import Final
 
 import yaml
 
-from windlass_registry.documents import Reader, compose
+from windlass_registry.documents import compose
 from windlass_registry.errors import OperatorError
 from windlass_registry.lock import ImagePin, Lock, LockFile, Pin
+from windlass_registry.reader import Reader
 from windlass_registry.versions import Digest, Version, VersionError
 from windlass_registry.yaml_text import one_line
 

@@ -15,7 +15,7 @@ from typing import Final
 
 import yaml
 
-from windlass_registry.documents import Reader, Value, compose, did_you_mean, is_null, value_of
+from windlass_registry.documents import Value, compose, is_null, value_of
 from windlass_registry.errors import AuthorError, Problem
 from windlass_registry.manifest_app import read_app
 from windlass_registry.manifest_inputs import check_example, read_inputs, read_outputs
@@ -38,6 +38,8 @@ from windlass_registry.manifest_model import (
     ServedApp,
 )
 from windlass_registry.manifest_runs import read_runs
+from windlass_registry.near_words import did_you_mean
+from windlass_registry.reader import Reader
 from windlass_registry.versions import Version, VersionError
 
 MANIFEST_KEYS: Final = (

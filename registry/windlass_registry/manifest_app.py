@@ -6,8 +6,8 @@ from typing import Final
 
 import yaml
 
-from windlass_registry.documents import Reader
 from windlass_registry.manifest_model import ServedApp
+from windlass_registry.reader import Reader
 
 APP_KEYS: Final = ("port", "path", "ready")
 _LARGEST_PORT: Final = 65_535

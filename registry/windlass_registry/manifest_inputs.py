@@ -6,16 +6,10 @@ from typing import Final, cast, get_args
 
 import yaml
 
-from windlass_registry.documents import (
-    Reader,
-    Scalar,
-    Value,
-    did_you_mean,
-    is_null,
-    scalar,
-    value_of,
-)
+from windlass_registry.documents import Scalar, Value, is_null, scalar, value_of
 from windlass_registry.manifest_model import ActionInput, ActionOutput, Code, InputType
+from windlass_registry.near_words import did_you_mean
+from windlass_registry.reader import Reader
 
 INPUT_KEYS: Final = (
     "description",

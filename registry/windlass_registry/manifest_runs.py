@@ -8,7 +8,7 @@ from typing import Final
 
 import yaml
 
-from windlass_registry.documents import Reader, Value, did_you_mean, is_null, merged_items, value_of
+from windlass_registry.documents import Value, is_null, merged_items, value_of
 from windlass_registry.manifest_model import (
     ApprovalRuns,
     CompositeRuns,
@@ -19,6 +19,8 @@ from windlass_registry.manifest_model import (
     Runs,
 )
 from windlass_registry.manifest_steps import read_condition, read_env, read_steps
+from windlass_registry.near_words import did_you_mean
+from windlass_registry.reader import Reader
 
 NODES: Final = ("node12", "node16", "node20", "node24")
 RUNS_KEYS: Final[Mapping[str, tuple[str, ...]]] = {

@@ -7,8 +7,9 @@ from typing import Final
 
 import yaml
 
-from windlass_registry.documents import Position, Reader, Scalar, Value, is_null, scalar, value_of
+from windlass_registry.documents import Position, Scalar, Value, is_null, scalar, value_of
 from windlass_registry.manifest_model import ActionStep
+from windlass_registry.reader import Reader
 
 STEP_KEYS: Final = (
     "id",

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from windlass_registry.documents import did_you_mean
 from windlass_registry.errors import OperatorError
 from windlass_registry.layout import TIMESTAMP
+from windlass_registry.near_words import did_you_mean
 
 STORE: Final = "store.toml"
 _BUCKET: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{1,61}[a-zA-Z0-9]\Z")

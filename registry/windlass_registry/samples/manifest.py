@@ -13,9 +13,10 @@ from typing import Final
 import yaml
 
 from windlass_registry.archive import Entry
-from windlass_registry.documents import Reader, compose, is_null
+from windlass_registry.documents import compose, is_null
 from windlass_registry.errors import AuthorError, Problem
 from windlass_registry.names import NAME_CHARS, is_name
+from windlass_registry.reader import Reader
 from windlass_registry.samples.filling import PLACEHOLDER, fill
 from windlass_registry.samples.parameters import Parameters, read_parameters
 from windlass_registry.samples.picture import Picture, read_picture

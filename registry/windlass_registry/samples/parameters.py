@@ -13,8 +13,10 @@ from typing import Any, Final
 
 import yaml
 
-from windlass_registry.documents import Reader, Value, compose, did_you_mean, scalar, value_of
+from windlass_registry.documents import Value, compose, scalar, value_of
 from windlass_registry.errors import AuthorError, Problem
+from windlass_registry.near_words import did_you_mean
+from windlass_registry.reader import Reader
 
 _TYPES: Final = ("string", "integer", "number", "boolean", "array")
 _EXAMPLES: Final[Mapping[str, Value]] = {

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Protocol
 
 from windlass_registry.archive import digest_entries, read_folder
-from windlass_registry.documents import did_you_mean
 from windlass_registry.errors import AuthorError, OperatorError, Problem
+from windlass_registry.near_words import did_you_mean
 from windlass_registry.samples.manifest import SAMPLE_NAMES, Sample, read_sample
 from windlass_registry.versions import Version, VersionError, VersionRange
 

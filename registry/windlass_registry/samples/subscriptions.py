@@ -14,8 +14,9 @@ from typing import Final
 
 import yaml
 
-from windlass_registry.documents import Reader, Value, compose, value_of
+from windlass_registry.documents import Value, compose, value_of
 from windlass_registry.errors import AuthorError, OperatorError, Problem
+from windlass_registry.reader import Reader
 from windlass_registry.yaml_text import one_line
 
 SUBSCRIPTIONS_PATH: Final = ".windlass/subscriptions.yaml"

@@ -19,9 +19,9 @@ from typing import Final, Protocol
 
 from windlass_registry.archive import LEFT_OUT, ArchiveLimits, Entry
 from windlass_registry.catalog import GitPackage
-from windlass_registry.documents import did_you_mean
 from windlass_registry.errors import AuthorError, OperatorError, Problem, UpstreamError
 from windlass_registry.manifest import ActionManifest, CompositeRuns, GraphRuns
+from windlass_registry.near_words import did_you_mean
 from windlass_registry.refs import GitRef, RefError, as_inside_git
 from windlass_registry.sources.packages import Package, load_package
 from windlass_registry.store import Store

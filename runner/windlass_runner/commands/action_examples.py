@@ -18,9 +18,10 @@ from typing import Any, Final
 import yaml
 
 from windlass_registry.archive import digest_folder
-from windlass_registry.documents import Value, did_you_mean
+from windlass_registry.documents import Value
 from windlass_registry.errors import AuthorError, Problem
 from windlass_registry.manifest import ActionManifest, Example
+from windlass_registry.near_words import did_you_mean
 from windlass_runner.workflow.parse import ParsedWorkflow, parse_workflow
 
 JOB: Final = "example"

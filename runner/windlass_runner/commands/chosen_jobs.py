@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from windlass_registry.documents import did_you_mean
 from windlass_registry.errors import WindlassError
+from windlass_registry.near_words import did_you_mean
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.records import RunRecord
 

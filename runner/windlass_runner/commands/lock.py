@@ -123,9 +123,9 @@ def _rules(arguments: Namespace, invocation: Invocation, root: Path) -> Rules:
 
 
 def _refuse_unknown(names: frozenset[str], old: LockFile) -> None:
-    from windlass_registry.documents import did_you_mean
     from windlass_registry.errors import Problem
     from windlass_registry.lockfile import LOCK_PATH
+    from windlass_registry.near_words import did_you_mean
     from windlass_runner.commands.locking import is_named
 
     known = {*old.images, *(pin.name for pin in old.pins.values())}

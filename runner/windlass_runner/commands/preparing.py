@@ -8,8 +8,8 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
-from windlass_registry.documents import did_you_mean
 from windlass_registry.errors import AuthorError, OperatorError, Problem
+from windlass_registry.near_words import did_you_mean
 from windlass_registry.store import Store
 from windlass_runner.commands.fetch_news import fetch_news
 from windlass_runner.commands.invocation import Invocation

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from windlass_registry.documents import Limits
 from windlass_registry.errors import AuthorError, Problem
+from windlass_registry.yaml_limits import Limits
 from windlass_runner.commands.context import repository_root
 
 FOLDERS: Final = (".windlass/workflows", ".gradient/workflows")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from windlass_registry.documents import did_you_mean
+from windlass_registry.near_words import did_you_mean
 from windlass_runner.daemon.credentials import Credentials
 from windlass_runner.daemon.secret_sources import SecretSource, read_secret_source
 from windlass_runner.daemon.toml_reader import Section

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from windlass_registry.documents import did_you_mean
 from windlass_registry.errors import AuthorError, OperatorError, UpstreamError, WindlassError
+from windlass_registry.near_words import did_you_mean
 from windlass_runner.daemon.approvals import Approvals
 from windlass_runner.daemon.journal import Journal
 from windlass_runner.daemon.pushes import Pushes, Source

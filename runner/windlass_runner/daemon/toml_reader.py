@@ -10,8 +10,8 @@ import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
-from windlass_registry.documents import did_you_mean
 from windlass_registry.errors import OperatorError, Problem
+from windlass_registry.near_words import did_you_mean
 
 Path = tuple[str | int, ...]
 """Keys and indexes from the root to a value."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from windlass_registry.documents import did_you_mean
 from windlass_registry.errors import AuthorError, Problem
+from windlass_registry.near_words import did_you_mean
 from windlass_runner.forges.git import Git
 from windlass_runner.forges.git_objects import TreeEntry
 from windlass_runner.workflow.model import Workflow

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from windlass_registry.documents import Value, did_you_mean
+from windlass_registry.documents import Value
 from windlass_registry.errors import AuthorError, Problem
+from windlass_registry.near_words import did_you_mean
 from windlass_runner.workflow.model import InputSpec, Workflow
 
 

@@ -11,7 +11,7 @@ from dataclasses import asdict, replace
 from decimal import Decimal
 from typing import Any, Final
 
-from windlass_registry.documents import nearest
+from windlass_registry.near_words import nearest
 from windlass_runner.expressions.templates import evaluate_template
 from windlass_runner.expressions.values import to_text
 from windlass_runner.plan.model import JobSpec

@@ -6,8 +6,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from windlass_registry.documents import Reader, compose
+from windlass_registry.documents import compose
 from windlass_registry.errors import OperatorError
+from windlass_registry.reader import Reader
 
 SETTINGS_PATH: Final = ".windlass/settings.yaml"
 UPGRADE_COOL_DOWN: Final = timedelta(days=7)

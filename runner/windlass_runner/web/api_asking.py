@@ -10,7 +10,7 @@ from typing import Any, Final
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from windlass_registry.documents import did_you_mean
+from windlass_registry.near_words import did_you_mean
 from windlass_runner.ledger.records import FINAL, RequestKind
 from windlass_runner.run.app import answering_apps
 from windlass_runner.web.api_calls import Call, invalid, read_object

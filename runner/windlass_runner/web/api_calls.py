@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from starlette.requests import ClientDisconnect, Request
 
-from windlass_registry.documents import did_you_mean
+from windlass_registry.near_words import did_you_mean
 from windlass_runner.forges.git_errors import without_credentials
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.records import RunRecord, TokenRecord

@@ -10,7 +10,7 @@ from typing import Any, Final
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from windlass_registry.documents import did_you_mean
+from windlass_registry.near_words import did_you_mean
 from windlass_runner.forges.git_errors import without_credentials
 from windlass_runner.ledger.records import FINAL, UNFINISHED, EventRecord, JobRecord, RunRecord, State
 from windlass_runner.run.log_file import LogLine, read_log

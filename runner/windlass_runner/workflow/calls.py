@@ -10,9 +10,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from windlass_registry.documents import Position, did_you_mean
+from windlass_registry.documents import Position
 from windlass_registry.errors import Problem
 from windlass_registry.manifest import ActionManifest, GraphRuns
+from windlass_registry.near_words import did_you_mean
 from windlass_runner.expressions import ExpressionError
 from windlass_runner.workflow.facts import facts_within
 from windlass_runner.workflow.graphs import Graph, inspect_graph, named_as_locked

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from windlass_registry.documents import nearest
+from windlass_registry.near_words import nearest
 
 _COMPARISONS: Final[Mapping[str, Callable[[Decimal, Decimal], bool]]] = {
     ">=": operator.ge,

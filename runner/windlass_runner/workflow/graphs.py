@@ -13,10 +13,11 @@ from typing import Final
 
 import yaml
 
-from windlass_registry.documents import Position, compose, did_you_mean, is_null, merged_items
+from windlass_registry.documents import Position, compose, is_null, merged_items
 from windlass_registry.errors import AuthorError, Problem
 from windlass_registry.lock_parts import name_in_lock
 from windlass_registry.manifest import GraphRuns
+from windlass_registry.near_words import did_you_mean
 from windlass_runner.expressions import ExpressionError
 from windlass_runner.workflow import references
 from windlass_runner.workflow.facts import Named, facts_of, facts_within

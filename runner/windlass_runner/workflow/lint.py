@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final, NamedTuple
 
-from windlass_registry.documents import Position, Value, did_you_mean, nearest
+from windlass_registry.documents import Position, Value
 from windlass_registry.errors import Problem
 from windlass_registry.manifest import ActionInput, ActionManifest, ApprovalRuns, DockerRuns, GraphRuns
+from windlass_registry.near_words import did_you_mean, nearest
 from windlass_runner.expressions import ExpressionError
 from windlass_runner.expressions.templates import parse_template
 from windlass_runner.workflow import graph

@@ -15,8 +15,9 @@ from typing import Final
 
 import yaml
 
-from windlass_registry.documents import Limits, Position, compose, is_null, merged_items
+from windlass_registry.documents import Position, compose, is_null, merged_items
 from windlass_registry.errors import AuthorError, Problem
+from windlass_registry.yaml_limits import Limits
 from windlass_runner.workflow.lint import check_graph, check_matrices
 from windlass_runner.workflow.model import (
     Defaults,

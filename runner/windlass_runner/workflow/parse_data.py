@@ -7,7 +7,8 @@ from typing import Final, get_args
 
 import yaml
 
-from windlass_registry.documents import Position, Value, is_null, kind_of, nearest
+from windlass_registry.documents import Position, Value, is_null, kind_of
+from windlass_registry.near_words import nearest
 from windlass_runner.workflow import references
 from windlass_runner.workflow.model import JobInput, OutputSpec, OutputType
 from windlass_runner.workflow.parse_inputs import read_with

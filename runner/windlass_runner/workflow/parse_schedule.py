@@ -8,7 +8,8 @@ from zoneinfo import available_timezones
 
 import yaml
 
-from windlass_registry.documents import Position, is_null, nearest
+from windlass_registry.documents import Position, is_null
+from windlass_registry.near_words import nearest
 from windlass_runner.workflow.cron import CronError
 from windlass_runner.workflow.due_times import DueTimes, zone_of
 from windlass_runner.workflow.model import ScheduleTrigger

@@ -13,16 +13,9 @@ from typing import Final, NamedTuple, TypeVar
 
 import yaml
 
-from windlass_registry.documents import (
-    Reader,
-    Scalar,
-    Value,
-    is_null,
-    kind_of,
-    merged_items,
-    nearest,
-    scalar,
-)
+from windlass_registry.documents import Scalar, Value, is_null, kind_of, merged_items, scalar
+from windlass_registry.near_words import nearest
+from windlass_registry.reader import Reader
 from windlass_runner.workflow import references
 from windlass_runner.workflow.quantities import duration_s
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from windlass_registry.documents import did_you_mean, nearest
+from windlass_registry.near_words import did_you_mean, nearest
 from windlass_runner.expressions import ExpressionError
 from windlass_runner.expressions.nodes import Call
 from windlass_runner.expressions.signatures import HOST_FUNCTIONS, STATUS_FUNCTIONS
