@@ -1,4 +1,4 @@
-"""Which jobs of a run a command means: by key, by name, or all of a matrix by the job's own id."""
+"""Which jobs of a run a command means: by key, by name, or all of a matrix or a graph by the id of that."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ def keys_of(ledger: Ledger, run: RunRecord, names: Sequence[str]) -> frozenset[s
     jobs = ledger.runs.jobs(run.id)
     found: set[str] = set()
     for name in names:
-        keys = {job.key for job in jobs if name in (job.key, job.name) or job.key.startswith(f"{name} (")}
+        several = (f"{name} (", f"{name}/")  # of a matrix, of a graph
+        keys = {job.key for job in jobs if name in (job.key, job.name) or job.key.startswith(several)}
         if not keys:
             remedy = did_you_mean(name, [job.key for job in jobs])
             tail = f"; {remedy}" if remedy else ""

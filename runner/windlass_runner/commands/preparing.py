@@ -58,26 +58,38 @@ def prepare(
 
 def _selected(plan: Plan, arguments: Namespace) -> Plan:
     """The part of the plan that is wanted, with all that it needs."""
-    wanted = {job_id_of(plan, name) for name in arguments.job}
+    wanted = {job for name in arguments.job for job in job_ids_of(plan, name)}
     if arguments.start is not None:
-        behind = with_dependants(plan, job_id_of(plan, arguments.start))
+        behind = jobs_from(plan, arguments.start)
         wanted = {job for job in wanted if job in behind} or set(behind)
     return select_jobs(plan, frozenset(wanted)) if wanted else plan
 
 
-def job_id_of(plan: Plan, name: str) -> str:
-    """A job by its id, or by the key or name of one of its matrix."""
+def jobs_from(plan: Plan, name: str) -> frozenset[str]:
+    """What `--from` means: a job, or all of a graph, and whatever depends on that."""
+    return frozenset(job for start in job_ids_of(plan, name) for job in with_dependants(plan, start))
+
+
+def job_ids_of(plan: Plan, name: str) -> frozenset[str]:
+    """A job by its id, or by the key or name of one of its matrix; all jobs of a graph by the id of that.
+
+    Raises:
+        AuthorError: there is none.
+    """
     if name in plan.specs:
-        return name
+        return frozenset({name})
     for job in plan.jobs:
         if name in (job.key, job.name):
-            return job.job_id
+            return frozenset({job.job_id})
+    calls = [call.id for call in plan.calls.values() if name in (call.id, call.job_id)]
+    if found := [job for job in plan.specs for call in calls if job.startswith(f"{call}/")]:
+        return frozenset(found)
     problem = Problem(
         path=plan.path,
         line=0,
         column=0,
         message=f"the workflow has no job '{name}'",
-        remedy=did_you_mean(name, plan.specs),
+        remedy=did_you_mean(name, {**plan.specs, **{call.job_id: call for call in plan.calls.values()}}),
     )
     raise AuthorError(problem)
 

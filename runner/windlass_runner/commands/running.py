@@ -17,7 +17,7 @@ from windlass_runner.commands.local_run import Workbench, sweep
 from windlass_runner.commands.planning import (
     own_settings,
 )
-from windlass_runner.commands.preparing import given_secrets, job_id_of
+from windlass_runner.commands.preparing import given_secrets, jobs_from
 from windlass_runner.commands.telling import run_and_tell
 from windlass_runner.engines.base import Engine
 from windlass_runner.forges.git import Git
@@ -26,7 +26,7 @@ from windlass_runner.ledger.records import FINAL, JobUpdate, RunRecord
 from windlass_runner.plan.codec import loads
 from windlass_runner.plan.model import Plan
 from windlass_runner.run.environments import Environments, no_environments
-from windlass_runner.run.prepare import new_run, with_dependants
+from windlass_runner.run.prepare import new_run
 from windlass_runner.run.storage import Storage
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _kept(arguments: Namespace, bench: Workbench, plan: Plan) -> tuple[JobUpdate
     """
     if arguments.start is None:
         return ()
-    again = with_dependants(plan, job_id_of(plan, arguments.start))
+    again = jobs_from(plan, arguments.start)
     before = [job for job in plan.jobs if job.job_id not in again]
     return results_before(bench.ledger, plan, before)
 

@@ -36,7 +36,8 @@ def expand(
         name = str(evaluate_template(spec.name, contexts)) if "${{" in spec.name else spec.name
         return [PlannedJob(key=spec.id, job_id=spec.id, name=name)]
     if "needs" not in contexts and _waits(spec.strategy, late):
-        return [PlannedJob(key=spec.id, job_id=spec.id, name=spec.id, is_deferred=True)]
+        name = spec.id if spec.call is None else spec.name.partition("${{")[0].rstrip(" /")
+        return [PlannedJob(key=spec.id, job_id=spec.id, name=name, is_deferred=True)]
     found = settled_combinations(spec.strategy, contexts, limit=limit)
     return [_leg(spec, one, index, len(found), contexts) for index, one in enumerate(found)]
 
