@@ -188,11 +188,14 @@ def test_a_required_lock_is_met_by_what_windlass_lock_pins(project: Any) -> None
         f"    image: \"${{{{ inputs.big && 'windlass-test/python:1' || '{IMAGE}' }}}}\"\n"
         "    steps: [{uses: ./act}, {uses: script@v1, with: {script: 'true', shell: sh}}]\n"
     )
-    refused = project.windlass("run", "w", "--plain")
-    assert refused.code == 2
-    assert "w.yaml:4:12: job" in refused.err
-    assert f"'a' runs in the image '{IMAGE}', which is not in .windlass/lock.yaml" in refused.err
-    assert f"the image of './act' is built from '{IMAGE}'" in refused.err
+    assert project.windlass("run", "w", "--plain").code == 2
+    refused = project.windlass("validate")
+    assert (
+        f"w.yaml:4:12: job 'a' runs in the image '{IMAGE}', which is not in .windlass/lock.yaml"
+        in refused.out
+    )
+    assert "'script@v1' is not in .windlass/lock.yaml" in refused.out
+    assert f"the image of './act' is built from '{IMAGE}'" in refused.out
     assert project.windlass("lock").code == 0
     assert "windlass-test/python:1" in (project.root / ".windlass/lock.yaml").read_text()
     run = project.windlass("run", "w", "--plain")
