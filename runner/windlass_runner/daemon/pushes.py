@@ -14,9 +14,9 @@ from typing import Any, Final, Protocol
 
 from windlass_registry.errors import AuthorError, Problem
 from windlass_runner.daemon.journal import Journal
+from windlass_runner.daemon.push_payloads import push_payload
 from windlass_runner.daemon.workflows import FoundWorkflow, find_workflows
 from windlass_runner.forges.git import Git
-from windlass_runner.forges.git_objects import Commit
 from windlass_runner.forges.local_refs import local_path
 from windlass_runner.forges.plain_git import is_watched
 from windlass_runner.ledger.ledger import Ledger
@@ -240,23 +240,6 @@ def _filters_paths(found: FoundWorkflow) -> bool:
         return False
     pushes = [one for one in found.workflow.triggers if isinstance(one, PushTrigger)]
     return any(one.filter.paths or one.filter.paths_ignore for one in pushes)
-
-
-def push_payload(event: Event, commit: Commit) -> dict[str, Any]:
-    """The `event` context of a push, by the names of GitHub's
-    (https://docs.github.com/en/webhooks/webhook-events-and-payloads#push)."""
-    author = {"name": commit.author_name, "email": commit.author_email}
-    name = event.repository.rstrip("/").removesuffix(".git").rpartition("/")[2]
-    return {
-        "ref": event.ref,
-        "before": event.before or NO_COMMIT,
-        "after": event.sha,
-        "created": event.is_creation,
-        "deleted": event.is_deletion,
-        "pusher": {"name": event.actor or commit.author_name},
-        "repository": {"name": name, "full_name": name, "url": event.repository},
-        "head_commit": {"id": commit.sha, "message": commit.message, "author": author},
-    }
 
 
 def _without_jobs(found: FoundWorkflow, event: Event, *, reason: str) -> NewRun:

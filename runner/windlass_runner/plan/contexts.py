@@ -20,7 +20,7 @@ def github_context(
     ref = event.ref or ""
     is_tag = ref.startswith("refs/tags/")
     short = ref.removeprefix("refs/heads/").removeprefix("refs/tags/").removeprefix("refs/")
-    owner, name = _owner_and_name(event.repository)
+    owner, name = owner_and_name(event.repository)
     return {
         "event_name": event.kind,
         "event": untrusted(event.payload),
@@ -45,7 +45,7 @@ def github_context(
     }
 
 
-def _owner_and_name(address: str) -> tuple[str, str]:
+def owner_and_name(address: str) -> tuple[str, str]:
     """The last two parts of a repository's address, as GitHub and its like name it."""
     rest, _, name = address.rstrip("/").removesuffix(".git").rpartition("/")
     return rest.rpartition("/")[2].rpartition(":")[2], name

@@ -41,9 +41,9 @@ def find_base(ledger: Ledger, run: RunRecord, event: Event) -> BaseFigures | Non
 def base_ref(run: RunRecord, event: Event) -> str | None:
     """A pull request's base; for a push the default branch, where the forge says which that is, else the
     same ref."""
-    repository = event.payload.get("repository")
-    default = repository.get("default_branch") if isinstance(repository, Mapping) else None
-    branch = event.base_ref or default
+    places = (event.payload.get(key) for key in ("repository", "project"))  # GitLab's word is `project`
+    told = (place.get("default_branch") for place in places if isinstance(place, Mapping))
+    branch = event.base_ref or next((branch for branch in told if isinstance(branch, str) and branch), None)
     return f"{_HEADS}{branch}" if branch else run.ref
 
 

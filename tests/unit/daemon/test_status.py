@@ -310,6 +310,7 @@ def test_a_rerun_is_not_compared_with_its_own_commit(ledger: Ledger, storage: St
     [
         {"kind": "pull_request", "base_ref": "main", "payload": {"repository": {"default_branch": "dev"}}},
         {"kind": "push", "payload": {"repository": {"default_branch": "main"}}},
+        {"kind": "push", "payload": {"project": {"default_branch": "main"}}},  # GitLab's
     ],
 )
 def test_other_branches_are_compared_with_the_base_or_the_default_branch(
