@@ -89,6 +89,7 @@ def _source(settings: Settings, opening: Opening, stopping: threading.Event) -> 
         storage=Storage(settings.storage.path),
         repositories={repository.name: repository.url for repository in settings.repositories},
         clock=time.time,
+        links=opening.links,
         is_stopping=stopping.is_set,
     )
 
