@@ -26,24 +26,20 @@ ReadPart = Callable[[Mapping[str, Entry], str], ActionManifest | None]
 def with_own_folders(
     manifest: ActionManifest, entries: Mapping[str, Entry], read: ReadPart, *, shown_as: str
 ) -> ActionManifest:
-    """The manifest with the actions in the package's folders that its graph uses.
+    """The manifest with the actions in the package's folders that its graph uses: of one that is a graph
+    again, `read` gives it with those in its own.
 
     Raises:
         AuthorError: a folder that is not there, that holds no action, or one that is broken.
     """
     if not isinstance(manifest.runs, GraphRuns):
         return manifest
+    runs = manifest.runs
     parts: dict[str, GraphPart] = {}
-    waiting = [manifest.runs]
-    while waiting:
-        runs = waiting.pop()
-        for path, at in _own_folders(runs):
-            if path in parts:
-                continue
+    for path, at in _own_folders(runs):
+        if path not in parts:
             parts[path] = _read(path, entries, read, shown_as=shown_as, runs=runs, at=at)
-            inner = parts[path].manifest.runs
-            waiting += [inner] if isinstance(inner, GraphRuns) else []
-    return replace(manifest, runs=replace(manifest.runs, parts=parts))
+    return replace(manifest, runs=replace(runs, parts=parts))
 
 
 def _read(
@@ -57,9 +53,8 @@ def _read(
     manifest = read(files, posixpath.join(shown_as, path))
     if manifest is None:
         message = f"the package has no action in its folder './{path}'"
-        raise AuthorError(
-            _problem(runs, at, message, "write an action.yml there, or name the folder that has it")
-        )
+        remedy = "write an action.yml there, or name another folder below that of this file"
+        raise AuthorError(_problem(runs, at, message, remedy))
     return GraphPart(manifest=manifest, digest=digest_entries(files.values()))
 
 

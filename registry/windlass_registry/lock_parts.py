@@ -5,6 +5,7 @@ They are pinned by their package, so that a lock file has no need of them; a pla
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -18,29 +19,35 @@ _BETWEEN: Final = " ./"
 
 
 def name_in_lock(uses: str, runs: GraphRuns, text: str) -> str:
-    """How the lock of a workflow names what a graph's job uses. `uses`: how it names the graph itself."""
+    """How a lock names what a graph's job uses. `uses`: how it names the graph itself."""
     if not is_own_folder(text):
         return runs.uses.get(text, text)
-    root = uses.partition(_BETWEEN)[0]
     ref = parse_uses(text)
     assert isinstance(ref, LocalRef)  # it was read
-    return f"{root}{_BETWEEN}{ref.path}"
+    return _below(uses, ref.path)
 
 
 def with_parts(lock: Lock) -> Lock:
     """The lock with the actions in the own folders of its graphs, each under the name of its package and its
     path: what a plan is made from. A lock file has no need of them."""
-    found: dict[str, ResolvedAction] = {}
-    for uses, action in lock.actions.items():
-        runs = action.manifest.runs
-        for path, part in runs.parts.items() if isinstance(runs, GraphRuns) and _BETWEEN not in uses else ():
-            name = f"{uses}{_BETWEEN}{path}"
-            found[name] = replace(
-                action,
-                uses=name,
-                name=f"{action.name}{_BETWEEN}{path}",
-                digest=part.digest,
-                folder=action.folder / path,
-                manifest=part.manifest,
-            )
+    found = {part.uses: part for action in lock.actions.values() for part in _parts(action)}
     return replace(lock, actions={**lock.actions, **found}) if found else lock
+
+
+def _parts(action: ResolvedAction) -> Iterator[ResolvedAction]:
+    runs = action.manifest.runs
+    for path, part in runs.parts.items() if isinstance(runs, GraphRuns) else ():
+        found = replace(
+            action,
+            uses=_below(action.uses, path),
+            name=_below(action.name, path),
+            digest=part.digest,
+            folder=action.folder / path,
+            manifest=part.manifest,
+        )
+        yield found
+        yield from _parts(found)
+
+
+def _below(name: str, path: str) -> str:
+    return f"{name}/{path}" if _BETWEEN in name else f"{name}{_BETWEEN}{path}"

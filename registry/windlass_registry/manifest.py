@@ -198,7 +198,7 @@ class _ManifestReader:
         fields = self.reader.fields(node, "an example", EXAMPLE_KEYS)
         if "name" not in fields:
             self.reader.error(node, "an example needs 'name'", "say in a few words what it shows")
-        check_example(self.reader, node, fields.get("with"), inputs)
+        check_example(self.reader, node, fields.get("with"), inputs, handed=fields.get("inputs"))
         name = self.reader.text(fields["name"], "'name'") if "name" in fields else None
         about = self.reader.text(fields["description"], "'description'") if "description" in fields else None
         needs = self.reader.items_or_one(fields["needs"], "'needs'") if "needs" in fields else []

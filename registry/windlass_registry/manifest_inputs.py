@@ -211,9 +211,14 @@ def read_outputs(
 
 
 def check_example(
-    reader: Reader, node: yaml.Node, given: yaml.Node | None, inputs: dict[str, ActionInput]
+    reader: Reader,
+    node: yaml.Node,
+    given: yaml.Node | None,
+    inputs: dict[str, ActionInput],
+    *,
+    handed: yaml.Node | None = None,
 ) -> None:
-    """An example gives inputs that exist, and all that are required."""
+    """An example gives inputs that exist, and all that are required. `handed`: what it gives as files."""
     entries = reader.entries(given, "'with'") if given is not None else {}
     spellings = {spelling: each for each in inputs.values() for spelling in (each.name, *each.aliases)}
     for name, (key, value) in entries.items():
@@ -223,7 +228,8 @@ def check_example(
         problem = misfit(value_of(value), spellings[name].type, spellings[name].options)
         if problem is not None:
             reader.error(value, f"the input '{name}' {problem}")
-    given_names = {spellings[name].name for name in entries if name in spellings}
+    files = reader.entries(handed, "'inputs'") if handed is not None else {}
+    given_names = {*files} | {spellings[name].name for name in entries if name in spellings}
     for each in inputs.values():
         if each.required and each.default is None and each.name not in given_names:
             reader.error(node, f"the example leaves out the required input '{each.name}'")

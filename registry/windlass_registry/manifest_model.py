@@ -134,8 +134,7 @@ class GraphRuns:
     uses: Mapping[str, str]
     """The packages that its jobs and their steps use: as written, and as a lock names them."""
     parts: Mapping[str, GraphPart] = field(default_factory=dict)
-    """The actions in the package's own folders that it uses (`./PATH`, `$/PATH`), by their path; those that
-    they use in turn are among them."""
+    """The actions in folders below its own that it uses (`./PATH`, `$/PATH`), by their path."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

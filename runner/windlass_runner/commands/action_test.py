@@ -6,7 +6,7 @@ import contextlib
 import tempfile
 import time
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -42,6 +42,7 @@ from windlass_runner.engines.base import Engine
 from windlass_runner.forges.git import Git
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.plan.model import Plan
+from windlass_runner.run.graph_outputs import outputs_of_graph
 from windlass_runner.run.prepare import new_run, refuse_what_cannot_run
 from windlass_runner.run.storage import Storage
 from windlass_runner.workflow.events import NO_COMMIT, Event
@@ -222,7 +223,7 @@ class _Run:
             view, is_interrupted = self._carry_out(plan)
             if is_interrupted:
                 return _INTERRUPTED
-            result = _result(example, view)
+            result = _result(example, view, plan)
             results.append(result)
             self._tell(result, view)
         if not self._arguments.json:
@@ -275,14 +276,20 @@ class _Run:
                 out.print(paint(f"      + {tame(line)}", "green"))
 
 
-def _result(example: Example, view: RunView) -> Result:
-    run, job = view.run, view.jobs[JOB]
-    outputs: Any = job.record.outputs if job.record is not None else {}
+def _result(example: Example, view: RunView, plan: Plan) -> Result:
+    run = view.run
+    records = [job.record for job in view.jobs.values() if job.record is not None]
+    if JOB in view.jobs:
+        reason = view.jobs[JOB].reason
+        outputs: Mapping[str, Any] = next((each.outputs for each in records if each.key == JOB), {})
+    else:  # it is a graph of jobs
+        reason = next((job.reason for job in view.jobs.values() if job.key == view.failed_first), "")
+        outputs = outputs_of_graph(plan, JOB, records)
     return Result(
         example=example.name,
         state=view.state,
         seconds=(run.ended_at or 0.0) - (run.started_at or run.ended_at or 0.0),
-        reason=job.reason,
+        reason=reason,
         differences=differences(example, outputs) if view.state == "success" else (),
     )
 

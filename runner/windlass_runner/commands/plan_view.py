@@ -11,6 +11,7 @@ from windlass_runner.plan.model import (
     ActionPin,
     CompositeStep,
     ContainerStep,
+    GraphCall,
     JobSpec,
     NodeStep,
     Plan,
@@ -80,8 +81,19 @@ def _head(plan: Plan, paint: Paint) -> Iterator[str]:
     yield from _rows(rows, paint, indent=2)
     for number, action in enumerate(plan.actions):
         yield _row("actions" if number == 0 else "", _pin(action), paint, indent=2)
+    for number, call in enumerate(plan.calls.values()):
+        yield _row("graphs" if number == 0 else "", _graph(plan, call), paint, indent=2)
     for note in plan.notes:
         yield _row("note", paint(note, "yellow"), paint, indent=2)
+
+
+def _graph(plan: Plan, call: GraphCall) -> str:
+    """A job that is a graph of jobs, with what it is given."""
+    count = sum(job.startswith(f"{call.id}/") for job in plan.specs)
+    given = _pairs({name: value for name, value in {**call.given, **call.late}.items() if value != ""})
+    condition = f"  if {call.condition}" if call.condition else ""
+    jobs = f"{count} {'job' if count == 1 else 'jobs'}"
+    return f"{call.id} = {call.action.uses}: {jobs}{condition}{f'  with {given}' if given else ''}"
 
 
 def _image(plan: Plan, name: str) -> str:
@@ -96,7 +108,10 @@ def _job(plan: Plan, spec: JobSpec, legs: list[PlannedJob], paint: Paint) -> Ite
     yield f"  {paint('○', 'cyan')} {paint(title, 'bold')}{needs}"
     rows = [
         ("if", spec.condition or ""),
-        ("image", " · ".join(_image(plan, each) for each in images_of(spec, {"inputs": plan.inputs}))),
+        (
+            "image",
+            " · ".join(_image(plan, each) for each in images_of(spec, {"inputs": _inputs(plan, spec)})),
+        ),
         *_step_rows(spec.steps),
         ("with", _pairs(_with(spec))),
         *_matrix_rows(spec, legs),
@@ -113,6 +128,11 @@ def _job(plan: Plan, spec: JobSpec, legs: list[PlannedJob], paint: Paint) -> Ite
         ("reuse", "asked for" if spec.reuse else ""),
     ]
     yield from _rows(rows, paint, indent=6)
+
+
+def _inputs(plan: Plan, spec: JobSpec) -> Mapping[str, Any]:
+    """The inputs that a job sees, as far as they are known."""
+    return plan.inputs if spec.call is None else spec.given
 
 
 def _step_rows(steps: Iterable[PlannedStep]) -> Iterator[tuple[str, str]]:

@@ -109,9 +109,10 @@ def contexts_within(
 
 
 def typed(kind: str | None, value: Any) -> Any:
-    """A value as its input's type says; one that says nothing is an empty text. What does not fit stays."""
+    """A value as its input's type says; where there is none, false or an empty text. What does not fit
+    stays."""
     if value is None:
-        return ""
+        return False if kind == "boolean" else ""
     if kind == "boolean" and isinstance(value, str) and value.lower() in ("true", "false"):
         return value.lower() == "true"
     if kind == "number" and isinstance(value, str) and value.strip():

@@ -22,8 +22,9 @@ from windlass_runner.plan.matrix import MatrixError, label
 from windlass_runner.plan.model import CallOutput, GraphCall, JobSpec, PlannedJob
 from windlass_runner.plan.specs import PlanOptions, spec_of
 from windlass_runner.plan.steps import pin, scalars, texts_in
-from windlass_runner.workflow.calls import DEEPEST, FILES
+from windlass_runner.workflow.calls import DEEPEST
 from windlass_runner.workflow.graphs import named_as_locked, parse_graph
+from windlass_runner.workflow.lint import FILES
 from windlass_runner.workflow.model import Job, JobInput, Workflow
 from windlass_runner.workflow.references import InputReference, OutputReference, read_expression_reference
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from windlass_registry.documents import Scalar
+from windlass_registry.documents import Position, Scalar, Value
 from windlass_registry.manifest_runs import is_dockerfile
 from windlass_runner.expressions import ExpressionError
 from windlass_runner.expressions.references import ANY, references
@@ -44,6 +44,9 @@ class KnownImages:
 
 def known_images(spec: JobSpec, workflow: Workflow) -> KnownImages:
     """The images of a job, of its steps, actions and services, without an event."""
+    if spec.call is not None:  # it sees the inputs of its graph, and nothing of the workflow's env
+        inputs = {name: _fixed(name, value) for name, value in spec.given.items()}
+        workflow = replace(workflow, inputs=inputs, env={})
     texts = _as_written(spec)
     if not any("${{" in text for text in texts):
         return KnownImages(names=tuple(filter(is_image_name, named_images(spec, {}))))
@@ -58,6 +61,12 @@ def known_images(spec: JobSpec, workflow: Workflow) -> KnownImages:
         names=tuple(name for name in found if is_image_name(name)),
         open=tuple(free or (text for text in found if "${{" in text)),
     )
+
+
+def _fixed(name: str, value: Value) -> InputSpec:
+    """An input that a graph is given, as one that can be nothing else."""
+    only = value if isinstance(value, str | int | float | bool) else ""
+    return InputSpec(name=name, type="choice", default=value, options=(only,), at=Position(line=0, column=0))
 
 
 def planned_images(plan: Plan) -> dict[str, str]:
@@ -79,11 +88,11 @@ def planned_images(plan: Plan) -> dict[str, str]:
 
 
 def _contexts(plan: Plan, spec: JobSpec, job: PlannedJob) -> dict[str, Any]:
-    contexts: dict[str, Any] = {"inputs": plan.inputs}
+    contexts: dict[str, Any] = {"inputs": plan.inputs if spec.call is None else spec.given}
     if not job.is_deferred:
         contexts["matrix"] = job.matrix
         contexts["strategy"] = {"job-index": job.index, "job-total": job.total}
-    contexts["env"] = _env(spec, plan.env, contexts)
+    contexts["env"] = _env(spec, plan.env if spec.call is None else {}, contexts)
     return contexts
 
 

@@ -17,15 +17,13 @@ from windlass_registry.near_words import did_you_mean
 from windlass_runner.expressions import ExpressionError
 from windlass_runner.workflow.facts import facts_within
 from windlass_runner.workflow.graphs import Graph, inspect_graph, named_as_locked
-from windlass_runner.workflow.lint import check_actions
+from windlass_runner.workflow.lint import FILES, check_actions
 from windlass_runner.workflow.model import Job, Resources, Workflow
 
 DEEPEST: Final = 10
 """How many graphs may stand within each other."""
 SECRET: Final = re.compile(r"\$\{\{\s*secrets\.([A-Za-z0-9_]+)\s*\}\}\Z")
 INPUT: Final = re.compile(r"\$\{\{\s*inputs\.([A-Za-z0-9_-]+)\s*\}\}\Z")
-FILES: Final = ("dataset", "model", "volume", "artifact")
-"""Types of inputs that are files."""
 _AT_JOBS: Final[Mapping[str, Any]] = {
     "image": None,
     "env": {},
@@ -41,6 +39,11 @@ _AT_JOBS: Final[Mapping[str, Any]] = {
     "checkout": True,
 }
 """Fields of a job that a graph has not, with what they are where nothing is written."""
+
+_INSTEAD: Final = {
+    "environment": "deploy in a job of its own that needs this one",
+    "concurrency": "write it for the whole workflow",
+}
 
 Actions = Mapping[str, ActionManifest]
 """By the text of `uses`; the actions in the own folders of graphs are among them."""
@@ -120,7 +123,8 @@ def _check_call(
         if getattr(job, name) != unsaid:
             key = name.replace("_", "-")
             message = f"the job '{job.id}' is a graph of jobs ('{job.uses}'), and has no '{key}' of its own"
-            yield _problem(workflow, at, message, f"leave '{key}' out: the jobs of the graph say it")
+            remedy = _INSTEAD.get(key, f"leave '{key}' out: the jobs of the graph say it")
+            yield _problem(workflow, at, message, remedy)
     if job.strategy is not None and job.strategy.max_parallel is not None:
         message = f"the job '{job.id}' is a graph of jobs, and its matrix has no 'max-parallel'"
         yield _problem(workflow, job.strategy.at, message, "leave it out")

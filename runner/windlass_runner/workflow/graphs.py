@@ -21,7 +21,7 @@ from windlass_registry.near_words import did_you_mean
 from windlass_runner.expressions import ExpressionError
 from windlass_runner.workflow import references
 from windlass_runner.workflow.facts import Named, facts_of, facts_within
-from windlass_runner.workflow.lint import check_graph, check_matrices
+from windlass_runner.workflow.lint import FILES, check_graph, check_matrices
 from windlass_runner.workflow.model import Defaults, Job, OutputSpec, OutputType, Workflow
 from windlass_runner.workflow.parse import lines_of, read_defaults, read_jobs
 from windlass_runner.workflow.places import locate
@@ -36,7 +36,6 @@ REFUSED: Final[Mapping[str, str]] = {
 _OUTPUT_NAMES: Final = ("jobs", "inputs", "github", "event", "vars")
 _PLAIN: Final = re.compile(r"\$\{\{\s*jobs\.([A-Za-z0-9_-]+)\.outputs\.([A-Za-z0-9_.-]+)\s*\}\}\Z")
 _TEXTS: Final = ("string", "number", "boolean")
-_FILES: Final = ("volume", "dataset", "model", "artifact")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,7 +267,7 @@ class _GraphReader:
         if output.job is not None and said != output.type:
             message = f"the output '{output.name}' is of the type {output.type} at its job '{output.job}'"
             self.reader.error(node, message, f"write type: {output.type}")
-        elif output.job is None and said in _FILES:
+        elif output.job is None and said in FILES:
             message = f"the output '{output.name}' is a text that is put together, and no {node.value}"
             self.reader.error(node, message, "take it from one job: ${{ jobs.JOB.outputs.NAME }}")
 

@@ -24,6 +24,8 @@ from windlass_runner.workflow.parse_jobs import JOB_KEYS, ReadJob
 from windlass_runner.workflow.parse_steps import STEP_KEYS, is_python
 from windlass_runner.workflow.reading import WorkflowReader
 
+FILES: Final = ("dataset", "model", "volume", "artifact")
+"""Types of inputs and outputs that are files."""
 MOST_COMBINATIONS: Final = 10_000
 """Jobs that the matrices of one file may make, together."""
 
@@ -168,7 +170,9 @@ def _check_use(path: str, use: _Use, manifest: ActionManifest) -> Iterable[Probl
                 path,
                 use.at,
                 f"'{use.uses}' needs the input '{item.name}'",
-                f"write it under 'with': {item.name}: …",
+                f"write inputs: {{{item.name}: JOB.outputs.NAME}}"
+                if isinstance(manifest.runs, GraphRuns) and item.type in FILES
+                else f"write it under 'with': {item.name}: …",
             )
 
 
