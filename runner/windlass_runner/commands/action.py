@@ -17,7 +17,7 @@ _ACTIONS: Final = {
     "new": "a folder with an action that works, to begin from",
     "test": "run the action's examples, and compare what comes of them with what they promise",
 }
-USING: Final = ("python", "docker", "composite", "node")
+USING: Final = ("python", "docker", "composite", "node", "workflow")
 
 
 def configure(parser: ArgumentParser) -> None:

@@ -61,6 +61,31 @@ _RUNS: Final[Mapping[str, str]] = {
   using: node24
   main: index.js
 """,
+    "workflow": """\
+  using: workflow
+  jobs:
+    say:
+      uses: ./say # a folder of this package
+      with:
+        who: ${{ inputs.who }}
+      outputs:
+        words: {type: string}
+    repeat:
+      needs: [say]
+      steps:
+        - env:
+            WORDS: ${{ needs.say.outputs.words }}
+            TIMES: ${{ inputs.times }}
+          run: |
+            text=""
+            for _ in $(seq "$TIMES"); do
+              text="${text:+$text }$WORDS"
+            done
+            echo "$text"
+            echo "greeting=$text" >> "$GITHUB_OUTPUT"
+      outputs:
+        greeting: {type: string}
+""",
 }
 _PYTHON: Final = '''\
 """Greets somebody. Inputs come as INPUT_NAME; outputs go as `name=value` into the file GITHUB_OUTPUT."""
@@ -106,6 +131,25 @@ const text = Array(times).fill(`Hello ${who}!`).join(' ');
 console.log(text);
 fs.appendFileSync(process.env.GITHUB_OUTPUT, `greeting=${text}\\n`);
 """
+_SAY: Final = """\
+name: Say hello
+description: What is said to somebody.
+inputs:
+  who:
+    type: string
+    required: true
+outputs:
+  words:
+    value: ${{ steps.say.outputs.words }}
+runs:
+  using: composite
+  steps:
+    - id: say
+      shell: sh
+      env:
+        WHO: ${{ inputs.who }}
+      run: echo "words=Hello $WHO!" >> "$GITHUB_OUTPUT"
+"""
 _README: Final = """\
 # {title}
 
@@ -136,9 +180,10 @@ jobs:
 
 
 def files_of(name: str, *, using: str) -> dict[str, str]:
-    """The texts of the files by name. `using`: python, docker, composite or node."""
+    """The texts of the files by name. `using`: python, docker, composite, node or workflow."""
     title = name.replace("-", " ").capitalize()
-    value = "\n    value: ${{ steps.greet.outputs.greeting }}" if using == "composite" else ""
+    origin = {"composite": "steps.greet", "workflow": "jobs.repeat"}.get(using)
+    value = f"\n    value: ${{{{ {origin}.outputs.greeting }}}}" if origin is not None else ""
     return {
         "action.yml": _MANIFEST.format(title=title, value=value, runs=_RUNS[using]),
         "README.md": _README.format(title=title, name=name),
@@ -154,5 +199,7 @@ def _programs(using: str) -> dict[str, str]:
             return {"greet.sh": _SHELL.format(first="$WHO", second="$TIMES")}
         case "node":
             return {"index.js": _NODE}
+        case "workflow":
+            return {"say/action.yml": _SAY}
         case _:
             return {"main.py": _PYTHON}

@@ -10,7 +10,7 @@ from importlib.metadata import version as version_of
 from pathlib import Path
 
 from windlass_registry.archive import Entry, pack, read_archive
-from windlass_registry.errors import OperatorError
+from windlass_registry.errors import AuthorError, OperatorError
 from windlass_registry.hosting.folder import RegistryFolder
 from windlass_registry.measurements import Measured, tell_measured
 from windlass_registry.names import check_name
@@ -30,6 +30,7 @@ from windlass_runner.commands.publishing_place import PublishingPlace, choose_pl
 from windlass_runner.commands.registries import key_ring, utc_now
 from windlass_runner.commands.wrong_words import WrongWords
 from windlass_runner.forges.git_source import GitSource, find_source
+from windlass_runner.workflow.graphs import problems_of
 
 ATTEMPTS = 5
 """How often somebody else may publish in between."""
@@ -225,7 +226,10 @@ def _action(entries: Sequence[Entry], arguments: Namespace, invocation: Invocati
     manifest = manifest_of({entry.name: entry for entry in entries}, shown_as=str(arguments.folder))
     if manifest is None:
         return None
-    for warning in manifest.warnings:
+    problems = (*manifest.warnings, *problems_of(manifest))
+    if any(problem.severity == "error" for problem in problems):
+        raise AuthorError(*problems)
+    for warning in problems:
         invocation.say(str(warning))
     for uses in manifest.uses():
         _check_use(uses, arguments.folder)

@@ -16,7 +16,7 @@ import yaml
 from windlass_registry.documents import Position, compose, is_null, merged_items
 from windlass_registry.errors import AuthorError, Problem
 from windlass_registry.lock_parts import name_in_lock
-from windlass_registry.manifest import GraphRuns
+from windlass_registry.manifest import ActionManifest, GraphRuns
 from windlass_registry.near_words import did_you_mean
 from windlass_runner.expressions import ExpressionError
 from windlass_runner.workflow import references
@@ -70,6 +70,14 @@ class GraphInspection:
 def inspect_graph(runs: GraphRuns) -> GraphInspection:
     """The graph of a manifest, with its problems as values, in the order of the text."""
     return _inspected(runs.source, runs.path)
+
+
+def problems_of(manifest: ActionManifest) -> tuple[Problem, ...]:
+    """What is wrong with the graph of a manifest, and with those in its own folders; of any other nothing."""
+    if not isinstance(manifest.runs, GraphRuns):
+        return ()
+    inner = [problem for part in manifest.runs.parts.values() for problem in problems_of(part.manifest)]
+    return (*inspect_graph(manifest.runs).problems, *inner)
 
 
 def parse_graph(runs: GraphRuns) -> Graph:

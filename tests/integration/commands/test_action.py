@@ -24,7 +24,7 @@ def lines(text: str) -> list[Any]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-@pytest.mark.parametrize("using", ["python", "composite"])
+@pytest.mark.parametrize("using", ["python", "composite", "workflow"])
 def test_a_new_action_passes_its_own_test(project: Any, using: str) -> None:
     made = project.windlass("action", "new", "word-count", "--using", using)
     assert made.code == 0
