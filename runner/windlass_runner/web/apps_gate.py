@@ -145,15 +145,16 @@ def passed_back(headers: Iterable[tuple[bytes, bytes]], app: AppAddress, links: 
 
 
 def _policy(links: Links, base: str) -> str:
-    """It loads pictures and scripts from where it likes. Where it shares a host name with the daemon, it asks
-    and sends only below its own path."""
+    """It is shown in no page of another site. It loads pictures and scripts from where it likes; where it
+    shares a host name with the daemon, it asks and sends only below its own path."""
+    ancestors = "frame-ancestors 'self'"  # of these, browsers compare no path
     if links.has_own_apps_address:
-        return "frame-ancestors 'self'"
+        return ancestors
     place = links.address + base
     own = f"{place} {'ws' + place.removeprefix('http')}"
     return (
         f"connect-src {own} data: blob:; form-action {place}; frame-src {place} data: blob:;"
-        f" worker-src {place} blob:; object-src {place}; frame-ancestors {place}"
+        f" worker-src {place} blob:; object-src {place}; {ancestors}"
     )
 
 

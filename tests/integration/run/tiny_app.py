@@ -14,6 +14,23 @@ BASE = os.environ["WINDLASS_APP_BASE"]
 PORT = int(os.environ["WINDLASS_APP_PORT"])
 
 
+PAGE = """<!doctype html>
+<title>tiny</title>
+<p id="said">nothing yet</p>
+<script>
+  document.cookie = "own=BASE; path=/";
+  localStorage.own = "BASE";
+  function listen() {
+    const socket = new WebSocket(`${location.origin.replace("http", "ws")}BASEsocket`);
+    socket.onopen = () => socket.send("echo of the page");
+    socket.onmessage = (message) => { document.getElementById("said").textContent = message.data; };
+    socket.onclose = () => setTimeout(listen, 100);
+  }
+  listen();
+</script>
+""".replace("BASE", BASE)
+
+
 def leave(code):
     Path(os.environ["WINDLASS_OUTPUTS"], "left").write_text("what the app left")
     os._exit(code)
@@ -25,6 +42,8 @@ class App(BaseHTTPRequestHandler):
     def do_GET(self):
         if "websocket" in self.headers.get("Upgrade", ""):
             self.socket()
+        elif self.path == BASE + "page":
+            self.say(PAGE.encode(), ("Content-Type", "text/html"))
         elif self.path == BASE + "headers":
             cookies = [("Set-Cookie", "own=1; Path=/; Domain=example.org"), ("Set-Cookie", "windlass-app=x")]
             self.say(json.dumps(dict(self.headers)).encode(), *cookies)

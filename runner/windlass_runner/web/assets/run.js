@@ -107,8 +107,8 @@ async function refusalToStop(address) {
     const answer = await fetch(address, { method: "POST", headers: { Authorization: `Bearer ${token}` } });
     if (answer.ok) return "";
     const problem = await answer.json();
-    if (answer.status === 401) token = "";
-    return problem.remedy ? `${problem.detail}; ${problem.remedy}` : problem.detail;
+    const isKnown = answer.status === 401; // what helps stands above
+    return problem.remedy && !isKnown ? `${problem.detail}; ${problem.remedy}` : problem.detail;
   } catch {
     return "the daemon does not answer; try it again";
   }
