@@ -55,6 +55,11 @@ class GitPackages(Protocol):
         """
         ...
 
+    def moved(self, ref: GitRef, commit: str, *, asks: bool) -> str | None:
+        """What became of a tag that is pinned to `commit`, in words; None where it is as it was, is no tag,
+        or nobody has looked. `asks`: look now; else by what was seen last. Never fails."""
+        ...
+
 
 class Catalog:
     """Which source answers for which reference. Safe to use from several threads.

@@ -13,7 +13,7 @@ from windlass_registry.errors import OperatorError, UpstreamError
 from windlass_registry.index import Release
 from windlass_registry.lock import LockFile, Pin, ResolvedAction
 from windlass_registry.refs import COPY_IT, GitRef, LocalRef, RefError, RegistryRef, parse_uses
-from windlass_registry.sources.git import in_repository
+from windlass_registry.sources.git import MOVED, in_repository
 from windlass_registry.sources.packages import Package
 from windlass_registry.versions import Digest, Version, VersionError, VersionRange
 
@@ -187,9 +187,20 @@ class Meanings:
         if pin.name != ref.name or pin.source != ref.source or pin.commit is None:
             raise RefError(f"the lock pins '{uses}' to '{pin.name}', another action", remedy=_ANEW)
         stored = self._catalog.stored(pin.digest)
-        if stored is not None:
-            return _of_git(uses, ref, pin.commit, in_repository(stored, ref))
-        return self._git_now(uses, ref, pin)
+        if stored is None:
+            return self._git_now(uses, ref, pin)
+        moved = self._moved(ref, pin.commit)
+        if moved is not None and policy.moved_tags == "refuse":
+            raise RefError(f"'{uses}' may not run here: {moved}", remedy=MOVED)
+        meaning = _of_git(uses, ref, pin.commit, in_repository(stored, ref))
+        return meaning if moved is None else replace(meaning, warnings=(f"{moved}: {MOVED}",))
+
+    def _moved(self, ref: GitRef, commit: str) -> str | None:
+        """What became of its tag: asked for just now where the rules judge by that, else as it was seen
+        last, for what is locked waits for nobody."""
+        git = self._catalog.git
+        asks = self._rules.asks_for_news or self._rules.policy.moved_tags == "refuse"
+        return None if git is None else git.moved(ref, commit, asks=asks)
 
     def _git_now(self, uses: str, ref: GitRef, pin: Pin | None = None) -> Meaning:
         if self._catalog.git is None:

@@ -30,9 +30,11 @@ class Policy:
     git_sources: tuple[str, ...] | None = None
     """Beginnings of the git addresses that may be used (`https://github.com/acme/`); None: all, (): none."""
     require_lock: bool = False
-    """Only what `.windlass/lock.yaml` pins."""
+    """Only what `.windlass/lock.yaml` pins: actions and images."""
     yanked: Literal["warn", "refuse"] = "warn"
     """What becomes of a release that is pinned, and was yanked."""
+    moved_tags: Literal["warn", "refuse"] = "warn"
+    """What becomes of a git source that is pinned, and whose tag was moved since."""
     refuse_advisories: Severity | None = None
     """Releases with a security notice as severe as that may not run; None: they may, with a warning."""
 

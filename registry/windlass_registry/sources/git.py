@@ -11,6 +11,7 @@ import hashlib
 import posixpath
 import re
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -23,6 +24,7 @@ from windlass_registry.errors import AuthorError, OperatorError, Problem, Upstre
 from windlass_registry.manifest import ActionManifest, CompositeRuns, GraphRuns
 from windlass_registry.near_words import did_you_mean
 from windlass_registry.refs import GitRef, RefError, as_inside_git
+from windlass_registry.sources.git_tags import TagWatch, tag_moved
 from windlass_registry.sources.packages import Package, load_package
 from windlass_registry.store import Store
 
@@ -30,7 +32,7 @@ LARGEST_FILE_BYTES: Final = 512 * 1024 * 1024
 """What one commit of a repository may bring: twice what a package may hold, for git keeps it compressed."""
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}\Z")
 _SHORT: Final = re.compile(r"[0-9a-f]{7,39}\Z")
-_MOVED: Final = "look at what changed; 'windlass lock --upgrade' then pins what is there now"
+MOVED: Final = "look at what changed; 'windlass lock --upgrade' then pins what is there now"
 
 
 class GitUnavailable(UpstreamError):
@@ -90,11 +92,19 @@ class _Found:
 
 
 class GitSource:
-    """Implements `catalog.GitPackages`. `root`: where it remembers which digest a commit's folder has."""
+    """Implements `catalog.GitPackages`. `root`: where it remembers which digest a commit's folder has;
+    `tags`: what is known of tags, where somebody looks after them."""
 
     def __init__(
-        self, git: GitReader, *, root: Path, store: Store, limits: ArchiveLimits | None = None
+        self,
+        git: GitReader,
+        *,
+        root: Path,
+        store: Store,
+        limits: ArchiveLimits | None = None,
+        tags: TagWatch | None = None,
     ) -> None:
+        self._tags = tags or TagWatch(git, clock=time.monotonic)
         self._git = git
         self._root = root
         self._store = store
@@ -108,6 +118,10 @@ class GitSource:
             digest = self._store.add_entries(self._read(ref, found), shown_as=ref.name)
             self._remember(ref, found.commit, digest)
         return GitPackage(commit=found.commit, package=load_git_package(self._store, digest, ref))
+
+    def moved(self, ref: GitRef, commit: str, *, asks: bool) -> str | None:
+        """See `catalog.GitPackages`."""
+        return self._tags.moved(ref, commit, asks=asks)
 
     def _find(self, ref: GitRef, pinned: str | None) -> _Found:
         if _COMMIT.match(ref.ref):
@@ -222,11 +236,7 @@ def _written_out(manifest: ActionManifest, ref: GitRef) -> ActionManifest:
 def _pinned(ref: GitRef, pinned: str, now: _Found | None) -> _Found:
     """The commit that the lock has. A branch moves by its nature, a tag must not."""
     if now is not None and now.is_tag and now.commit != pinned:
-        raise RefError(
-            f"the tag '{ref.ref}' of {ref.url} was moved: the lock pins commit {pinned}, "
-            f"and it is at {now.commit} now",
-            remedy=_MOVED,
-        )
+        raise RefError(tag_moved(ref, pinned, now.commit), remedy=MOVED)
     same = now is not None and now.commit == pinned
     return _Found(commit=pinned, name=now.name if now is not None and same else pinned)
 
@@ -235,7 +245,7 @@ def _no_commit(ref: GitRef, found: _Found) -> RefError:
     if found.commit == ref.ref:
         return RefError(f"{ref.url} has no commit {found.commit}", remedy="write one that it has")
     return RefError(
-        f"{ref.url} has no commit {found.commit} any more", remedy="its history was rewritten: " + _MOVED
+        f"{ref.url} has no commit {found.commit} any more", remedy="its history was rewritten: " + MOVED
     )
 
 

@@ -28,6 +28,10 @@ class LaterGit:
         """See `catalog.GitPackages`."""
         return self._open().fetch(ref, commit=commit)
 
+    def moved(self, ref: GitRef, commit: str, *, asks: bool) -> str | None:
+        """See `catalog.GitPackages`. Nothing is known without asking: nobody looks after tags here."""
+        return self._open().moved(ref, commit, asks=True) if asks else None
+
     def _open(self) -> GitPackages:
         from windlass_registry.sources.git import LARGEST_FILE_BYTES, GitSource
         from windlass_runner.forges.git import Git

@@ -20,9 +20,11 @@ def _rules(policy: Policy) -> Iterator[str]:
     if policy.require_signatures:
         yield "signed actions only"
     if policy.require_lock:
-        yield "locked actions only"
+        yield "locked actions and images only"
     if policy.yanked == "refuse":
         yield "nothing yanked"
+    if policy.moved_tags == "refuse":
+        yield "no git tag that was moved"
     if policy.refuse_advisories is not None:
         yield f"nothing with a security notice ({policy.refuse_advisories} or worse)"
     if policy.git_sources is not None:

@@ -8,9 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
+from windlass_registry.catalog import GitPackages
 from windlass_registry.errors import OperatorError
 from windlass_registry.lock import Pin
 from windlass_registry.lockfile import LOCK_PATH, load_lock, parse_lock
+from windlass_registry.refs import GitRef, RefError, parse_uses
 from windlass_registry.sources.builtin import load_builtin
 from windlass_registry.sources.registry import RegistrySource
 from windlass_registry.trust.chain import Link, Standing, links_of
@@ -18,7 +20,7 @@ from windlass_registry.versions import Version, VersionError
 from windlass_runner.commands.context import repository_root
 from windlass_runner.commands.invocation import Invocation
 from windlass_runner.commands.paint import Paint
-from windlass_runner.commands.registries import believed_registries, open_source
+from windlass_runner.commands.registries import believed_registries, open_catalog, open_source
 from windlass_runner.commands.wrong_words import WrongWords
 
 _MARKS: Final[Mapping[Standing, tuple[str, str]]] = {
@@ -34,12 +36,13 @@ def verify(arguments: Namespace, invocation: Invocation) -> int:
         each.registry.name: open_source(each.registry, invocation, is_offline=arguments.offline)
         for each in believed_registries(invocation, config=arguments.config, is_offline=arguments.offline)
     }
+    git = None if arguments.offline else open_catalog(invocation).git
     pins = _wanted(arguments.what, sources, invocation)
     broken = 0
     for uses, pin in pins.items():
         if not arguments.json:
             _tell_head(uses, pin, invocation)
-        for link in _links(pin, sources):
+        for link in _links(uses, pin, sources, git):
             broken += link.standing == "broken"
             _tell(link, uses, arguments, invocation)
     if not arguments.json:
@@ -90,16 +93,30 @@ def _release(what: str, sources: Mapping[str, RegistrySource]) -> Pin:
     return Pin(name=full_name, version=version, digest="", source=source)
 
 
-def _links(pin: Pin, sources: Mapping[str, RegistrySource]) -> Iterable[Link]:
+def _links(
+    uses: str, pin: Pin, sources: Mapping[str, RegistrySource], git: GitPackages | None
+) -> Iterable[Link]:
     if pin.source == "builtin":
         return _of_builtin(pin)
     if pin.source in sources:
         return links_of(sources[pin.source], pin.name, pin.version or "", digest=pin.digest or None)
     if pin.version is None:
-        text = f"from git: the lock pins its content, {pin.digest[:19]}…; nobody signs for it"
-        return (Link(name="git", standing="doubtful", text=text),)
+        return _of_git(uses, pin, git)
     text = f"no registry '{pin.source}' is known here: see 'windlass registry add'"
     return (Link(name="registry", standing="broken", text=text),)
+
+
+def _of_git(uses: str, pin: Pin, git: GitPackages | None) -> Iterator[Link]:
+    text = f"from git: the lock pins its content, {pin.digest[:19]}…; nobody signs for it"
+    yield Link(name="git", standing="doubtful", text=text)
+    try:
+        ref = parse_uses(uses)
+    except RefError:  # a lock that somebody wrote by hand
+        return
+    if git is not None and isinstance(ref, GitRef) and pin.commit is not None:
+        moved = git.moved(ref, pin.commit, asks=True)
+        if moved is not None:
+            yield Link(name="tag", standing="broken", text=moved)
 
 
 def _of_builtin(pin: Pin) -> Iterator[Link]:

@@ -18,6 +18,7 @@ def read_policy(section: Section) -> Policy:
     namespaces = section.texts("namespaces") if "namespaces" in section.data else None
     images = section.texts("image_registries") if "image_registries" in section.data else None
     yanked = section.choice("yanked", ("warn", "refuse"))
+    moved = section.choice("moved_tags", ("warn", "refuse"))
     severity = section.choice("refuse_advisories", SEVERITIES)
     policy = Policy(
         namespaces=None if namespaces is None else frozenset(namespaces),
@@ -25,6 +26,7 @@ def read_policy(section: Section) -> Policy:
         image_registries=images,
         git_sources=_git_sources(section),
         require_lock=section.flag("require_lock") or False,
+        moved_tags="refuse" if moved == "refuse" else "warn",
         yanked="refuse" if yanked == "refuse" else "warn",
         refuse_advisories=severity_of(severity),
     )

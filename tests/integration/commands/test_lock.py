@@ -58,12 +58,28 @@ def test_a_moved_tag_changes_nothing_until_the_lock_is_upgraded(project: Any, up
     assert "only this machine has it" in locked.err
     assert first in (project.root / ".windlass/lock.yaml").read_text()
 
+    assert "was moved" not in project.windlass("lock", "--check").err
+    assert project.windlass("verify").code == 0
     second = upstream.release("second")
-    assert project.windlass("lock", "--check").code == 0
+    checked = project.windlass("lock", "--check")
+    assert checked.code == 0
+    assert (
+        f"warning: the tag 'v1' of file://{upstream.folder} was moved: the lock pins commit {first}"
+        in checked.err
+    )
+    verified = project.windlass("verify")
+    assert (verified.code, f"and it is at {second} now" in verified.out) == (1, True)
+    assert project.windlass("verify", "--offline").code == 0
     run = project.windlass("run", "w", "--plain")
     assert run.code == 0, run.out + run.err
     assert "first" in run.out + run.err
     assert "second" not in run.out + run.err
+    assert "was moved" not in run.out + run.err
+    project.write("windlass.toml", '[policy]\nmoved_tags = "refuse"\ngit_sources = ["file:///"]\n')
+    refused = project.windlass("run", "w", "--plain")
+    assert refused.code == 2
+    assert f"w.yaml:4:20: '{text}' may not run here: the tag 'v1'" in refused.err
+    (project.root / "windlass.toml").unlink()
 
     looked = data(project.windlass("lock", "--upgrade", "--dry-run", "--json"))
     (change,) = looked["changes"]

@@ -210,6 +210,7 @@ image_registries = ["ghcr.io/acme", "docker.io/library"]
 git_sources = ["github.com/acme/", "file:///srv/git/"]
 require_lock = true
 yanked = "refuse"
+moved_tags = "refuse"
 refuse_advisories = "high"
 """).policy
     assert found == Policy(
@@ -219,6 +220,7 @@ refuse_advisories = "high"
         git_sources=("https://github.com/acme/", "file:///srv/git/"),
         require_lock=True,
         yanked="refuse",
+        moved_tags="refuse",
         refuse_advisories="high",
     )
 
