@@ -55,10 +55,10 @@ READS = """async (url) => {
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    program = shutil.which("chromium")
+    program = shutil.which("chromium") or shutil.which("google-chrome")
     if program is None:
-        assert "CI" not in os.environ, "there is no chromium"
-        pytest.skip("there is no chromium")
+        assert "CI" not in os.environ, "there is neither chromium nor google-chrome"
+        pytest.skip("there is neither chromium nor google-chrome")
     environment: dict[str, str | float | bool] = {
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path_factory.mktemp("home")),
