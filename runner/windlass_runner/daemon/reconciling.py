@@ -182,6 +182,8 @@ class _Missed:
             self._journal.warning("delivery.unreadable", **told, reason=error)
             return
         url = self._urls.get(parsed.repository.lower())
+        if url is None and parsed.number is not None:  # renamed since?
+            url = self._github.address_of(parsed.number)
         if url is None:
             if missed.repository is not None:
                 self._elsewhere.add(missed.repository)

@@ -66,7 +66,10 @@ class Webhooks:
         inbox: Inbox,
         clock: Callable[[], float],
         wake: Callable[[], None],
+        github_address: Callable[[int], str | None],
     ) -> None:
+        """`github_address`: the watched repository that has GitHub's number, by what was asked so far."""
+        self._github_address = github_address
         self._environ = environ
         self._inbox = inbox
         self._clock = clock
@@ -75,7 +78,10 @@ class Webhooks:
         plain = [repository for repository in repositories if repository.forge == "git"]
         self._by_address = {repository.url: repository for repository in plain}
         self._by_name = {repository.name: repository for repository in plain}
+        self._hosted = {found.url: found for found in repositories if found.forge != "git"}
         self._by_hosted_name = {(found.forge, found.name.lower()): found for found in repositories}
+        self._by_number: dict[tuple[str, int], RepositorySettings] = {}
+        """Of hosted repositories of which something was told: one that is renamed keeps its number."""
         self._sources = {
             forge: _sources(found for found in repositories if found.forge == forge) for forge in FORGES
         }
@@ -119,12 +125,14 @@ class Webhooks:
         deliveries = _HOSTED[forge]
         parsed = deliveries.parse_delivery(headers, body, secrets.values())
         told = {"kind": parsed.kind, "repository": parsed.repository}
-        repository = self._by_hosted_name.get((forge, parsed.repository.lower()))
+        repository = self._find_hosted(forge, parsed)
         if repository is None:
             self._journal.info("webhook.not_watched", **told)
             return 202, {"delivery": parsed.id, "events": 0, "watched": False}
         if not _is_sole(own := _own(repository, secrets), secrets):
             deliveries.check_sender(headers, body, [own])
+        if parsed.number is not None:
+            self._by_number[forge, parsed.number] = repository
         if not deliveries.is_known(parsed.kind):
             self._journal.info("webhook.unknown_kind", **told)
         found = len(parsed.events) + len(parsed.commands)
@@ -153,6 +161,17 @@ class Webhooks:
         """The secrets as they are now: files may be replaced while we run."""
         read = ((source, source.read(self._environ)) for source in self._sources[forge])
         return {source: value for source, value in read if value}
+
+    def _find_hosted(self, forge: str, parsed: ParsedDelivery) -> RepositorySettings | None:
+        """The repository by the name that it has in the settings; else, for it may be renamed since, by its
+        number."""
+        named = self._by_hosted_name.get((forge, parsed.repository.lower()))
+        if named is not None or parsed.number is None:
+            return named
+        known = self._by_number.get((forge, parsed.number))
+        if known is not None or forge != "github":
+            return known
+        return self._hosted.get(self._github_address(parsed.number) or "")
 
     def _find(self, told: str) -> RepositorySettings | None:
         """The repository that a hook means by its address, path or name."""

@@ -282,6 +282,9 @@ def _join(
             inbox=ledger.inbox,
             clock=clock,
             wake=wake("intake"),
+            github_address=lambda number: (
+                forges.github.address_of(number) if forges.github is not None else None
+            ),
         ),
         health=Health(
             version=version("windlass"),

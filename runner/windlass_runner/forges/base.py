@@ -66,11 +66,13 @@ class Command:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedDelivery:
     """What a delivery says. `id` is unique to it, so that the same one sent again is known. `repository`
-    is named as the forge names it (GitHub: `owner/name`); empty where it is about none."""
+    is named as the forge names it now (GitHub: `owner/name`); empty where it is about none. `number` is the
+    forge's own of the repository, which it keeps when it is renamed; None where it is not told."""
 
     id: str
     kind: str
     repository: str
+    number: int | None = None
     events: tuple[Event, ...] = ()
     commands: tuple[Command, ...] = ()
 

@@ -83,10 +83,15 @@ class Payload:
 
     def number(self, key: str) -> int:
         """A number above 0, as issues and pull requests have, which must be there."""
-        value = self.data.get(key)
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        found = self.number_or_none(key)
+        if found is None:
             raise self._refusal(key, "a number")
-        return value
+        return found
+
+    def number_or_none(self, key: str) -> int | None:
+        """The same, or None where there is none."""
+        value = self.data.get(key)
+        return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
 
     def _refusal(self, key: str, what: str) -> BadDelivery:
         return BadDelivery(f"'{self._path}{key}' is missing or not {what}")

@@ -13,6 +13,7 @@ from github_double.world import Clock, Repository
 from integration.forges.posting import (
     OTHER,
     SHA,
+    URL,
     app_account,
     check,
     open_forge,
@@ -479,6 +480,28 @@ def test_a_renamed_repository_is_followed(hub: GitHubDouble, repository: Reposit
 
     open_forge(hub).post(status(check("failure", run="r2")))
     assert shown(repository) == {"ci": FAILURE}
+
+
+def test_a_pull_request_of_a_renamed_repository_is_no_strangers(
+    hub: GitHubDouble, repository: Repository
+) -> None:
+    def pull(number: int, head: str) -> None:
+        base = {"ref": "main", "sha": SHA, "repo": {"full_name": repository.name}}
+        source = {"ref": "change", "sha": SHA, "repo": {"full_name": head}}
+        people = {"user": {"login": "ada"}, "state": "open"}
+        repository.pulls[number] = {"number": number, "head": source, "base": base, **people}
+
+    forge = open_forge(hub)
+    forge.post(status(check()))
+    repository.rename("acme/numbers")
+    pull(7, "acme/numbers")
+    pull(8, "eve/numbers")
+    assert not forge.fetch_pull_request(URL, 7).is_fork
+    assert forge.fetch_pull_request(URL, 8).is_fork
+    found = open_forge(hub).fetch_pull_requests(URL, etag=None)
+    assert found is not None
+    assert {event.number: event.is_fork for event in found.events} == {7: False, 8: True}
+    assert forge.address_of(repository.id) == URL
 
 
 def test_a_repository_given_to_others_is_followed(hub: GitHubDouble, repository: Repository) -> None:

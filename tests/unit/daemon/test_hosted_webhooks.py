@@ -68,6 +68,7 @@ def receiving(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Receiv
             inbox=ledger.inbox,
             clock=lambda: 5.0,
             wake=lambda: None,
+            github_address=lambda _number: None,
         )
         yield Receiving(forge=forge, ledger=ledger, webhooks=webhooks)
 

@@ -53,6 +53,7 @@ class Receiving:
             inbox=ledger.inbox,
             clock=lambda: 5.0,
             wake=self._wake,
+            github_address={4711: DIGITS}.get,
         )
 
     def github(self, kind: str, data: object, *, secret: str = "hush", id: str = "d1") -> Reply:
@@ -134,6 +135,21 @@ def test_what_is_not_watched_is_no_failure_and_not_kept(
     assert (status, data["watched"]) == (202, False)
     assert receiving.news() == []
     assert [record.message for record in journal.records] == ["webhook.not_watched"]
+
+
+def test_a_repository_that_was_renamed_is_known_by_its_number(receiving: Receiving) -> None:
+    def push(name: str, number: Any, **more: str) -> Any:
+        told = {**PUSH, "repository": {"full_name": name, "id": number}}
+        return receiving.github("push", told, **more)[1].get("events")
+
+    assert push("acme/digits2", 815) == 0
+    assert push("Acme/Digits", 815, id="d2") == 1
+    assert push("acme/digits2", 815, id="d3") == 1
+    assert push("acme/moved", 4711, id="d4") == 1  # as GitHub has told when it was asked
+    assert push("acme/moved", True, id="d5") == 0
+    assert {news.repository for news in receiving.news()} == {DIGITS}
+    forged = {**PUSH, "repository": {"full_name": "acme/moved", "id": 815}}
+    assert receiving.github("push", forged, secret="psst", id="d6")[0] == 401
 
 
 def test_a_neighbours_secret_opens_no_door(receiving: Receiving) -> None:

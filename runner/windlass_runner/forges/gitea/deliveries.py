@@ -49,6 +49,7 @@ def parse_delivery(headers: Mapping[str, str], body: bytes, secrets: Collection[
         id=f"gitea:{delivery}",
         kind=kind,
         repository=(repository.word_or_none("full_name") or "") if repository is not None else "",
+        number=repository.number_or_none("id") if repository is not None else None,
         events=tuple(item for item in found if isinstance(item, Event)),
         commands=tuple(item for item in found if isinstance(item, Command)),
     )

@@ -57,10 +57,12 @@ def read_delivery(headers: Mapping[str, str], body: bytes) -> ParsedDelivery:
     payload = parse_payload(json_text(headers, body))
     read = _READERS.get(kind)
     found = read(payload) if read is not None else ()
+    repository = payload.object_or_none("repository")
     return ParsedDelivery(
         id=f"github:{delivery}",
         kind=kind,
-        repository=_repository_or_none(payload) or "",
+        repository=(repository.word_or_none("full_name") or "") if repository is not None else "",
+        number=repository.number_or_none("id") if repository is not None else None,
         events=tuple(item for item in found if isinstance(item, Event)),
         commands=tuple(item for item in found if isinstance(item, Command)),
     )
@@ -107,12 +109,15 @@ def _changed_paths(payload: Payload, after: str) -> tuple[str, ...] | None:
 
 
 def pull_request_event(pull: Mapping[str, Any], *, repository: str) -> Event:
-    """A pull request as the API gives it, as the event of its newest commit. Raises BadDelivery."""
+    """A pull request as the API gives it, as the event of its newest commit. `repository` may have another
+    name by now, which only the pull request tells. Raises BadDelivery."""
+    base = Payload(pull).object("base").object_or_none("repo")
+    current = base.word_or_none("full_name") if base is not None else None
     payload = {
         "action": "synchronize",
         "number": pull.get("number"),
         "pull_request": pull,
-        "repository": {"full_name": repository},
+        "repository": {"full_name": current or repository},
         "sender": pull.get("user"),
     }
     return _read_pull_request(Payload(payload))
@@ -286,11 +291,6 @@ def _event(payload: Payload, kind: str, *, sha: str = NO_COMMIT, **fields: Any) 
 
 def _repository(payload: Payload) -> str:
     return payload.object("repository").word("full_name")
-
-
-def _repository_or_none(payload: Payload) -> str | None:
-    repository = payload.object_or_none("repository")
-    return repository.word_or_none("full_name") if repository is not None else None
 
 
 def _actor(payload: Payload) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
@@ -13,14 +12,10 @@ from windlass_registry.errors import OperatorError, UpstreamError
 from windlass_runner.forges.base import CommitStatus, ParsedDelivery, Proposal, PullRequestComment
 from windlass_runner.forges.git_login import Login
 from windlass_runner.forges.github import deliveries
-from windlass_runner.forges.github.app_tokens import (
-    AppKey,
-    InstallationToken,
-    NotInstalled,
-    PersonalToken,
-)
+from windlass_runner.forges.github.access import Access, Account
+from windlass_runner.forges.github.app_tokens import NotInstalled
 from windlass_runner.forges.github.check_runs import CheckRuns
-from windlass_runner.forges.github.client import Bearer, Client, CommitUnknown, Moved, NotFound
+from windlass_runner.forges.github.client import Client, CommitUnknown, Moved, NotFound
 from windlass_runner.forges.github.comments import Comments, reply
 from windlass_runner.forges.github.deployments import Deployments
 from windlass_runner.forges.github.missed import MissedDelivery, fetch_delivery, fetch_missed
@@ -34,114 +29,26 @@ from windlass_runner.forges.github.pull_requests import open_pull_request
 from windlass_runner.forges.github.statuses import Statuses
 from windlass_runner.workflow.events import Event
 
+__all__ = ["Account", "GitHub", "HostedRepository"]
 T = TypeVar("T")
 log = logging.getLogger("windlass_runner.github")
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
-    """Credentials for one GitHub: a personal token, or an App's number and key. Secrets are read late."""
-
-    name: str
-    api_url: str = "https://api.github.com"
-    read_token: Callable[[], str | None] | None = None
-    app_id: int | None = None
-    read_key: Callable[[], str | None] | None = None
-    installation: int | None = None
-    """None: found for each repository."""
-
-
-class _Access:
-    """The clients of one account: one for each installation, with its own pace. From several threads."""
-
-    def __init__(
-        self, account: Account, *, clock: Callable[[], float], wait: Callable[[float], object], timeout_s: int
-    ) -> None:
-        self.account = account
-        self._clock = clock
-        self._wait = wait
-        self._timeout_s = timeout_s
-        self._lock = threading.Lock()
-        self._clients: dict[int, Client] = {}
-        self._installations: dict[str, int] = {}
-        bearer: Bearer = (
-            AppKey(account.name, account.app_id, account.read_key or _nothing)
-            if account.app_id is not None
-            else PersonalToken(account.name, account.read_token or _nothing)
-        )
-        self._own = self._client(bearer)
-        self._login: str | None = None
-
-    def client(self, repository: str) -> Client:
-        """Who may speak to that repository (`owner/name`)."""
-        if self.account.app_id is None:
-            return self._own
-        with self._lock:
-            number = self.account.installation or self._installations.get(repository)
-            if number is None:
-                number = self._installations[repository] = self._find_installation(repository)
-            if number not in self._clients:
-                bearer = InstallationToken(self.account.name, app=self._own, installation=number)
-                self._clients[number] = self._client(bearer)
-            return self._clients[number]
-
-    @property
-    def own(self) -> Client:
-        """Who asks as the App itself, or as the person."""
-        return self._own
-
-    def forget(self, repository: str) -> None:
-        """Its installation may be another by now."""
-        with self._lock:
-            self._installations.pop(repository, None)
-
-    def login(self) -> str:
-        """Who writes with this account: a person, or the App's bot."""
-        if self._login is None:
-            is_app = self.account.app_id is not None
-            found = self.own.request("GET", "/app" if is_app else "/user")
-            word = found.get("slug" if is_app else "login") if isinstance(found, dict) else None
-            if not isinstance(word, str):
-                raise OperatorError(f"GitHub does not say who {self.account.name} is")
-            self._login = f"{word}[bot]" if is_app else word
-        return self._login
-
-    def _find_installation(self, repository: str) -> int:
-        try:
-            found = self._own.request("GET", f"/repos/{quote(repository)}/installation")
-        except NotFound as error:
-            raise NotInstalled(
-                f"{self.account.name} is not installed for {repository}",
-                remedy="install the App for that repository at GitHub",
-            ) from error
-        if not isinstance(found, dict) or not isinstance(found.get("id"), int):
-            raise UpstreamError("GitHub gave an installation without a number")
-        number: int = found["id"]
-        return number
-
-    def _client(self, bearer: Bearer) -> Client:
-        return Client(
-            api_url=self.account.api_url,
-            bearer=bearer,
-            clock=self._clock,
-            wait=self._wait,
-            timeout_s=self._timeout_s,
-        )
-
-
 @dataclass(kw_only=True)
 class _Place:
-    """One watched repository. `current` is its name at GitHub as last heard, None: not asked yet."""
+    """One watched repository. `current` is its name at GitHub as last heard, and `number` GitHub's own of
+    it; None: not asked yet."""
 
     name: str
-    access: _Access
+    access: Access
     poster: CheckRuns | Statuses
     comments: Comments = field(default_factory=Comments)
     deployments: Deployments = field(default_factory=Deployments)
     refused: str | None = None
     """Why the last comment could not be posted."""
     current: str | None = None
+    number: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +76,7 @@ class GitHub:
     ) -> None:
         accounts = {repository.account.name: repository.account for repository in repositories}
         access = {
-            name: _Access(account, clock=clock, wait=wait, timeout_s=timeout_s)
+            name: Access(account, clock=clock, wait=wait, timeout_s=timeout_s)
             for name, account in accounts.items()
         }
         self._apps = {name: access[name] for name, account in accounts.items() if account.app_id is not None}
@@ -287,17 +194,23 @@ class GitHub:
     def _call(self, place: _Place, call: Callable[[Client, str], T]) -> T:
         client = place.access.client(place.current or place.name)
         if place.current is None:
-            place.current = self._current_name(client, place.name)
+            place.current, place.number = self._current_name(client, place.name)
         return call(client, place.current)
 
-    def _current_name(self, client: Client, name: str) -> str:
+    def address_of(self, number: int) -> str | None:
+        """The address of the watched repository that has GitHub's number, however it is called now; None:
+        none, or it was not asked for yet."""
+        return next((url for url, place in self._places.items() if place.number == number), None)
+
+    def _current_name(self, client: Client, name: str) -> tuple[str, int | None]:
         found = client.request("GET", f"/repos/{quote(name)}")
         current = found.get("full_name") if isinstance(found, dict) else None
         if not isinstance(current, str):
             raise UpstreamError("GitHub gave a repository without a name")
         if current.lower() != name.lower():
             log.warning("%s is now %s; change its name and address in the settings", name, current)
-        return current
+        number = found.get("id")
+        return current, number if isinstance(number, int) else None
 
     def git_login(self, url: str) -> Login | None:
         """What opens one of the repositories to git; None: git's own means.
@@ -313,7 +226,3 @@ class GitHub:
             return None
         token = place.access.client(place.current or place.name).token()
         return Login(user="x-access-token", password=token)
-
-
-def _nothing() -> None:
-    return None

@@ -52,6 +52,7 @@ def parse_delivery(headers: Mapping[str, str], body: bytes, secrets: Collection[
         id=f"gitlab:{_delivery_id(headers, body)}",
         kind=kind,
         repository=(project.word_or_none("path_with_namespace") or "") if project is not None else "",
+        number=project.number_or_none("id") if project is not None else None,
         events=tuple(item for item in found if isinstance(item, Event)),
         commands=tuple(item for item in found if isinstance(item, Command)),
     )
