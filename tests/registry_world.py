@@ -93,6 +93,7 @@ class World:
         folder.mkdir(parents=True)
         (folder / "action.yml").write_text(manifest)
         for path, content in files.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_text(content)
         return folder
 

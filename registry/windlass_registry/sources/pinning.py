@@ -35,18 +35,18 @@ class PinningSource:
 
     def names(self) -> tuple[str, ...]:
         """See `index.Source`."""
-        source = self._opened()
+        source = self.opened()
         return source.names() if source is not None else ()
 
     def releases(self, name: str) -> Sequence[Release]:
         """See `index.Source`."""
-        source = self._opened()
+        source = self.opened()
         return source.releases(name) if source is not None else ()
 
     def news(self, name: str) -> Sequence[Release]:
         """See `index.Source`."""
         with suppress(WindlassError):
-            source = self._opened()
+            source = self.opened()
             return source.news(name) if source is not None else ()
         return ()
 
@@ -55,7 +55,8 @@ class PinningSource:
         source = self._source
         return source.known(name) if source is not None else ()
 
-    def _opened(self) -> RegistrySource | None:
+    def opened(self) -> RegistrySource | None:
+        """The registry's own source; None where there is no registry. Raises as `Pin`."""
         with self._mutex:
             if self._source is None:
                 root = self._pin()

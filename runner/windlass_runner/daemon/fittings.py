@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from windlass_registry.catalog import Catalog
+from windlass_registry.samples.releases import SampleSource
 from windlass_registry.store import Store
 from windlass_runner.daemon.environment_settings import described
 from windlass_runner.daemon.mirror_upkeep import MirrorUpkeep
 from windlass_runner.daemon.retention import Retention
+from windlass_runner.daemon.sample_offering import SampleOffering
+from windlass_runner.daemon.sample_updates import SampleUpdates
 from windlass_runner.daemon.settings import Settings
 from windlass_runner.daemon.storage_files import keep_key
 from windlass_runner.data.trees import remove_tree
 from windlass_runner.engines.base import Engine
+from windlass_runner.forges.base import Proposing
 from windlass_runner.forges.git import Git
+from windlass_runner.forges.git_program import GitProgram
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.records import RunRecord
 from windlass_runner.run.host import Host
@@ -81,6 +87,33 @@ def make_retention(
         clock=time.time,
         monotonic=time.monotonic,
     )
+
+
+def make_sample_updates(
+    settings: Settings,
+    *,
+    storage: Storage,
+    ledger: Ledger,
+    git: Git,
+    program: GitProgram,
+    mirror_of: Callable[[str], Mirror],
+    sources: Sequence[SampleSource],
+    catalog: Catalog,
+    proposing: Callable[[str], Proposing | None],
+) -> SampleUpdates:
+    """What offers newer releases of samples, by the settings."""
+    offering = SampleOffering(
+        ledger=ledger,
+        git=git,
+        program=program,
+        mirror_of=mirror_of,
+        sources=sources,
+        catalog=catalog,
+        proposing=proposing,
+        scratch=storage.root / "sample-updates",
+        clock=time.time,
+    )
+    return SampleUpdates(repositories=settings.repositories, offering=offering, monotonic=time.monotonic)
 
 
 def make_links(settings: Settings, storage: Storage) -> Links | None:

@@ -32,6 +32,8 @@ class RepositoryHealth:
     """Why the forge does not tell what its webhooks did not bring."""
     schedule_error: str | None = None
     """Why its schedules cannot be read, or run."""
+    sample_error: str | None = None
+    """Why newer releases of its samples cannot be offered."""
 
     @property
     def errors(self) -> tuple[str, ...]:
@@ -43,6 +45,7 @@ class RepositoryHealth:
             self.comment_error,
             self.reconcile_error,
             self.schedule_error,
+            self.sample_error,
         )
         return tuple(dict.fromkeys(error for error in found if error is not None))
 
@@ -64,8 +67,10 @@ class Health:
         retained: Callable[[], Retained],
         credentials: Callable[[], Mapping[str, str]] = dict,
         schedules: Callable[[], list[dict[str, Any]]] = list,
+        sample_updates: Callable[[], list[dict[str, Any]]] = list,
     ) -> None:
-        """`credentials`: what is wrong with some, by their names; `schedules`: what is due next."""
+        """`credentials`: what is wrong with some, by their names; `schedules`: what is due next;
+        `sample_updates`: what was offered last."""
         self._version = version
         self._storage = storage
         self._ledger = ledger
@@ -77,6 +82,7 @@ class Health:
         self._retained = retained
         self._credentials = credentials
         self._schedules = schedules
+        self._sample_updates = sample_updates
 
     def answer(self) -> tuple[int, dict[str, Any]]:
         """The HTTP status (503: nothing can be taken in now) and the body."""
@@ -107,15 +113,18 @@ class Health:
             "queue": queue,
             "repositories": [asdict(repository) for repository in repositories],
             "credentials": credentials,
-            "schedules": self._due_next(problems),
+            "schedules": self._told("schedules", self._schedules, problems),
+            "sample_updates": self._told("sample updates", self._sample_updates, problems),
         }
         return (200 if can_write else 503), body
 
-    def _due_next(self, problems: list[str]) -> list[dict[str, Any]]:
+    def _told(
+        self, what: str, tell: Callable[[], list[dict[str, Any]]], problems: list[str]
+    ) -> list[dict[str, Any]]:
         try:
-            return self._schedules()
+            return tell()
         except WindlassError as error:
-            problems.append(f"schedules: {error}")
+            problems.append(f"{what}: {error}")
             return []
 
     def _states(self) -> list[Any]:

@@ -24,6 +24,7 @@ _HOSTED_NAMES: Final = {
 _TITLES: Final = {"github": "GitHub", "gitea": "Gitea", "gitlab": "GitLab"}
 _CHECKS_PER: Final = ("workflow", "job")
 _SKIPPED: Final = ("skipped", "success")
+_SAMPLE_UPDATES: Final = ("pull-request", "branch", "off")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,9 @@ class RepositorySettings:
     """How the check of a workflow that path filters keep from running concludes: `skipped` or `success`."""
     comment: bool = False
     """Whether a comment on each pull request (of GitHub) tells how its newest commit stands."""
+    sample_updates: str = "pull-request"
+    """How newer releases of samples that it is subscribed to are offered: `pull-request` (where there is no
+    forge, a branch alone), `branch` or `off`."""
     run_existing: bool = False
     """Whether what stands on the branches when the repository is first seen is run."""
 
@@ -79,6 +83,7 @@ def _repository(
     comment = section.flag("comment")
     if comment and forge != "github":
         section.error("comment", "comments are written on GitHub only", "leave it out")
+    sample_updates = section.choice("sample_updates", _SAMPLE_UPDATES)
     run_existing = section.flag("run_existing")
     section.finish()
     if url is None:
@@ -104,6 +109,7 @@ def _repository(
         checks_per=checks_per or "workflow",
         skipped=skipped or "skipped",
         comment=bool(comment),
+        sample_updates=sample_updates or "pull-request",
         run_existing=bool(run_existing),
     )
 

@@ -10,6 +10,7 @@ from windlass_runner.daemon.intake import Intake
 from windlass_runner.daemon.poller import Poller
 from windlass_runner.daemon.posting import Posting
 from windlass_runner.daemon.reconciling import Reconciling
+from windlass_runner.daemon.sample_updates import SampleUpdates
 from windlass_runner.daemon.schedules import Schedules
 
 if TYPE_CHECKING:
@@ -26,11 +27,12 @@ class Troubles:
     github: GitHub | None
     reconciling: Reconciling | None
     schedules: Schedules
+    sample_updates: SampleUpdates
 
     def of_repositories(self) -> list[RepositoryHealth]:
         """Each watched repository, also where nothing is wrong."""
         intake, posting, missed = self.intake.troubles(), self.posting.errors(), self._missed()
-        unscheduled = self.schedules.troubles()
+        unscheduled, unoffered = self.schedules.troubles(), self.sample_updates.troubles()
         comments = self.github.refused_comments() if self.github is not None else {}
         return [
             RepositoryHealth(
@@ -43,6 +45,7 @@ class Troubles:
                 comment_error=comments.get(state.url),
                 reconcile_error=missed.get(state.name),
                 schedule_error=unscheduled.get(state.url),
+                sample_error=unoffered.get(state.url),
             )
             for state in self.poller.states()
         ]

@@ -12,7 +12,7 @@ from importlib.metadata import version
 
 from windlass_registry.store import Store
 from windlass_runner.daemon.approvals import Approvals
-from windlass_runner.daemon.fittings import make_host, make_links, make_retention
+from windlass_runner.daemon.fittings import make_host, make_links, make_retention, make_sample_updates
 from windlass_runner.daemon.forge_commands import ForgeCommands
 from windlass_runner.daemon.forge_events import ForgeEvents
 from windlass_runner.daemon.forges import Forges
@@ -31,6 +31,8 @@ from windlass_runner.daemon.pushes import Pushes
 from windlass_runner.daemon.reconciling import Reconciling
 from windlass_runner.daemon.registries import open_registries
 from windlass_runner.daemon.requests import Requested
+from windlass_runner.daemon.sample_sources import open_samples
+from windlass_runner.daemon.sample_updates import offered_last
 from windlass_runner.daemon.scheduled_runs import ScheduledRuns
 from windlass_runner.daemon.schedules import Schedules, due_next
 from windlass_runner.daemon.settings import Settings
@@ -41,6 +43,7 @@ from windlass_runner.daemon.webhooks import Webhooks
 from windlass_runner.daemon.worker import Worker
 from windlass_runner.engines.base import Engine
 from windlass_runner.forges.git import Git
+from windlass_runner.forges.git_program import GitProgram
 from windlass_runner.forges.plain_git import PlainGit
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.plan.compile import PlanOptions
@@ -107,15 +110,14 @@ def wire(
         exits.enter_context(sole_instance(storage.root))
         urls = [repository.url for repository in settings.repositories]
         forges = Forges(settings, environ)
-        git = Git(
-            environment=git_environment(environ, root=storage.root, urls=urls),
-            login=forges.git_login,
-        )
+        environment = git_environment(environ, root=storage.root, urls=urls)
+        git = Git(environment=environment, login=forges.git_login)
+        program = GitProgram(environment=environment, login=forges.git_login)
         ledger = Ledger.open(settings.storage.database or storage.ledger)
         exits.callback(ledger.close)
         host = engine or open_engine(settings.hosts[0], storage, environ)
         exits.callback(host.close)
-        return _join(settings, environ, storage, forges, git, ledger, host, exits)
+        return _join(settings, environ, storage, forges, git, program, ledger, host, exits)
     except BaseException:
         exits.close()
         raise
@@ -127,6 +129,7 @@ def _join(
     storage: Storage,
     forges: Forges,
     git: Git,
+    program: GitProgram,
     ledger: Ledger,
     engine: Engine,
     exits: ExitStack,
@@ -148,6 +151,10 @@ def _join(
         node_images=settings.actions.node_images,
         default_image=settings.runner.default_image or PlanOptions().default_image,
     )
+    registries = open_registries(
+        settings.registries, storage=storage, packages=packages, clock=lambda: datetime.now(UTC)
+    )
+    catalog = open_catalog(environ, storage=storage, packages=packages, registries=registries)
     pushes = Pushes(
         ledger=ledger,
         git=git,
@@ -155,14 +162,7 @@ def _join(
         plan=CommitPlanning(
             git=git,
             packages=packages,
-            catalog=open_catalog(
-                environ,
-                storage=storage,
-                packages=packages,
-                registries=open_registries(
-                    settings.registries, storage=storage, packages=packages, clock=lambda: datetime.now(UTC)
-                ),
-            ),
+            catalog=catalog,
             options=options,
             policy=settings.policy,
         ),
@@ -242,6 +242,17 @@ def _join(
         clock=clock,
     )
     retention = make_retention(settings, storage, git, ledger, mirror_of)
+    sample_updates = make_sample_updates(
+        settings,
+        storage=storage,
+        ledger=ledger,
+        git=git,
+        program=program,
+        mirror_of=mirror_of,
+        sources=open_samples(registries),
+        catalog=catalog,
+        proposing=forges.proposing,
+    )
     listener = Listener(ledger, wakes=(wake("posting"), wake("requests")))
     turns: dict[str, Callable[[], float | None]] = {
         "intake": intake.turn,
@@ -253,6 +264,7 @@ def _join(
         "sweeper": lambda: _sweep(engine, ledger, storage),
         "retention": retention.turn,
         "schedules": schedules.turn,
+        "sample-updates": sample_updates.turn,
     }
     reconciling: Reconciling | None = None
     if forges.github is not None:
@@ -272,6 +284,7 @@ def _join(
         github=forges.github,
         reconciling=reconciling,
         schedules=schedules,
+        sample_updates=sample_updates,
     )
     paces_s = {"intake": GATHER_S}  # deliveries by the thousand are not looked for one by one
     workers.update({name: Worker(name, turn, pace_s=paces_s.get(name, 0.0)) for name, turn in turns.items()})
@@ -298,6 +311,7 @@ def _join(
             backlog=posting.backlog,
             retained=retention.state,
             schedules=lambda: due_next(ledger, watched),
+            sample_updates=lambda: offered_last(ledger, watched),
         ),
         ledger=ledger,
         links=links,

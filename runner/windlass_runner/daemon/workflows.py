@@ -65,6 +65,19 @@ def find_workflows(git: Git, repository: Path, sha: str) -> tuple[FoundWorkflow,
     return tuple(sorted([*read, *refused], key=lambda found: found.path))
 
 
+def read_workflows(root: Path) -> tuple[FoundWorkflow, ...]:
+    """All workflow files below a folder, such as a copy of a commit. Links are not followed."""
+    inside = root.resolve()
+    folders = [root / folder for folder in FOLDERS if (root / folder).resolve().is_relative_to(inside)]
+    places = [place for folder in folders for place in sorted(folder.glob("*"))]
+    return tuple(
+        FoundWorkflow(path=path, inspection=inspect_workflow(place.read_bytes(), path=path))
+        for place in places
+        if place.suffix in _SUFFIXES and place.is_file() and not place.is_symlink()
+        for path in [place.relative_to(root).as_posix()]
+    )
+
+
 def named(found: Sequence[FoundWorkflow], name: str) -> FoundWorkflow:
     """The one that somebody means by that name. Raises AuthorError where there is none."""
     called = next((workflow for workflow in found if workflow.is_called(name)), None)

@@ -55,12 +55,12 @@ class PlainGit:
         """Write the note: into a repository on this machine at once, else through the mirror."""
         beside = local_path(status.repository)
         if beside is not None:
-            self._git.write_note(beside, NOTES_REF, status.sha, status.note, owner=_owner(beside))
+            self._git.write_note(beside, NOTES_REF, status.sha, status.note, owner=owner_of(beside))
             return
         self._write_through_mirror(status.repository, status.sha, status.note)
 
 
-def _owner(repository: Path) -> tuple[int, int] | None:
+def owner_of(repository: Path) -> tuple[int, int] | None:
     """As whom to write: as the repository's owner where we are root, or they could not push any more."""
     if os.geteuid() != 0:
         return None

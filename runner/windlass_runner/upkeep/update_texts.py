@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from windlass_runner.upkeep.sample_updates import Update
@@ -33,9 +33,13 @@ def commit_message(update: Update) -> str:
     return text.rstrip() + "\n"
 
 
-def proposal_text(update: Update) -> str:
-    """What the pull request says, as Markdown: the conflicts first, for nobody may merge them unseen."""
-    return "\n".join([*_settle(update), *_about(update), *_files(update)]).rstrip() + "\n"
+def proposal_text(update: Update, *, unlocked: Sequence[str] = ()) -> str:
+    """What the pull request says, as Markdown: the conflicts first, for nobody may merge them unseen.
+    `unlocked`: what of the workflows could not be pinned."""
+    parts = [*_settle(update), *_about(update), *_files(update)]
+    if unlocked:
+        parts += ["\n## Not locked\n", *(f"- {_one_line(each)}" for each in unlocked)]
+    return "\n".join(parts).rstrip() + "\n"
 
 
 def _settle(update: Update) -> Iterator[str]:

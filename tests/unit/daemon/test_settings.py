@@ -156,6 +156,10 @@ def test_a_secret_has_exactly_one_place(tmp_path: Path, source: str) -> None:
         ('[[repository]]\nurl = "/x/a"\n[[repository]]\nurl = "/y/a"', "3:1: two repositories have the name"),
         ('[[repository]]\nurl = "/a"\nchecks_per = "jobs"', "3:1: 'repository.checks_per' cannot be 'jobs'"),
         ('[[repository]]\nurl = "/a"\ncomment = true', "3:1: comments are written on GitHub only"),
+        (
+            '[[repository]]\nurl = "/a"\nsample_updates = "yes"',
+            "3:1: 'repository.sample_updates' cannot be 'yes'",
+        ),
         ('[[repository]]\nurl = "/a"\nskipped = "pass"', "3:1: 'repository.skipped' cannot be 'pass'"),
         ('[[host]]\ndocker = "here"', "2:1: 'here' is not an engine's address"),
         ('[[host]]\nengine = "podmann"', "2:1: 'host.engine' cannot be 'podmann'"),
