@@ -90,6 +90,8 @@ def _print(
             invocation.print(f"{title}:")
         for name, about in rows:
             invocation.print(f"  {name:<{width}}  {tame(about)}".rstrip())
+    for number, line in enumerate(_jobs(manifest)):
+        invocation.print(f"jobs:\n  {tame(line)}" if number == 0 else f"  {tame(line)}")
     if release.measured is not None:
         told = ", ".join(f"{title} {text}" for title, text in tell_measured(release.measured))
         invocation.print(f"measured: {told}")
@@ -115,6 +117,25 @@ def _inputs(manifest: ActionManifest) -> list[tuple[str, str]]:
         )
         rows.append((one.name, f"{one.description} ({kind}, {need})".strip()))
     return rows
+
+
+def _jobs(manifest: ActionManifest) -> list[str]:
+    """The jobs of a graph, each after those that it needs; none of any other action."""
+    from windlass_registry.manifest import GraphRuns
+    from windlass_runner.workflow.graph import order
+    from windlass_runner.workflow.graphs import inspect_graph
+
+    graph = inspect_graph(manifest.runs).graph if isinstance(manifest.runs, GraphRuns) else None
+    if graph is None:
+        return []
+    jobs = graph.workflow.jobs
+    lines = []
+    for name in order({job.id: job.needs for job in jobs.values()}):
+        job = jobs[name]
+        what = job.uses or f"{len(job.steps)} {'step' if len(job.steps) == 1 else 'steps'}"
+        needs = f"  needs {', '.join(job.needs)}" if job.needs else ""
+        lines.append(f"{name}  {what}{needs}")
+    return lines
 
 
 def _outputs(manifest: ActionManifest) -> list[tuple[str, str]]:
@@ -147,6 +168,7 @@ def _facts(release: Release, manifest: ActionManifest, releases: list[Release]) 
             for one in manifest.inputs.values()
         },
         "outputs": {one.name: one.description for one in manifest.outputs.values()},
+        "jobs": _jobs(manifest),
         "releases": [
             {
                 "version": str(one.version),

@@ -21,7 +21,7 @@ from windlass_runner.daemon.workflows import FoundWorkflow
 from windlass_runner.forges.git import Git
 from windlass_runner.ledger.records import NewRun
 from windlass_runner.plan.compile import PlanOptions
-from windlass_runner.plan.model import Plan
+from windlass_runner.plan.model import Plan, outermost
 from windlass_runner.plan.steps import NoEngineYet
 from windlass_runner.run.looking_up import all_problems, places_of_actions
 from windlass_runner.run.prepare import Lacking, new_run, plan_run, what_cannot_run
@@ -164,7 +164,7 @@ def _lacking(plan: Plan, content: bytes) -> list[Problem]:
 def _position(root: yaml.Node | None, lacking: Lacking) -> Position:
     """Where the key stands at its job, or under `defaults` where the job has it from there; the nearest one
     around it where another spelling stands for it."""
-    at_job = _walk(root, ("jobs", lacking.job_id, *lacking.keys))
+    at_job = _walk(root, ("jobs", outermost(lacking.job_id), *lacking.keys))
     at_defaults = _walk(root, ("defaults", *lacking.keys))
     places = at_defaults if len(at_job) <= 2 and len(at_defaults) > 1 else at_job
     return places[-1] if places else Position(line=0, column=0)

@@ -350,6 +350,8 @@ def _input(item: JobInput, scope: _Scope) -> JobInput:
     taken = read_expression_reference(late) if isinstance(late, str) else None
     if isinstance(taken, OutputReference) and scope.outer is not None:  # a text that another job puts out
         return replace(item, workflow_input=None, job=scope.outer + taken.job, output=taken.output)
+    if isinstance(late, str) and all(path[0] in _SEEN for path in paths_of(late)):
+        return replace(item, workflow_input=None, value=late)  # it means the same in the graph
     value = InputReference(name=item.workflow_input).expression
     return replace(item, workflow_input=None, value=value)
 

@@ -6,6 +6,7 @@ Texts may still hold ``${{ … }}`` where the answer is known only when the job 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -200,6 +201,11 @@ class JobSpec:
     """The inputs of its graph, as far as they are known before the run."""
     given_secrets: Mapping[str, str] = field(default_factory=dict)
     """The inputs of its graph that it reads and that are secrets, with the names of these."""
+
+
+def outermost(job_id: str) -> str:
+    """The job of the workflow's own file that a job stands in: itself, or the graph that it is a job of."""
+    return re.split(r"/| \(", job_id, maxsplit=1)[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

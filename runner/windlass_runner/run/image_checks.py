@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from windlass_registry.documents import Position
-from windlass_registry.errors import Problem
+from windlass_registry.errors import AuthorError, Problem
 from windlass_registry.lock import ImagePin, Lock, LockFile
 from windlass_registry.lockfile import LOCK_PATH
 from windlass_registry.meanings import ASK_OWNER
@@ -17,7 +17,7 @@ from windlass_registry.policy import Policy
 from windlass_runner.plan.compile import PlanOptions, job_specs
 from windlass_runner.plan.images import is_image_name
 from windlass_runner.plan.known_images import known_images, planned_images
-from windlass_runner.plan.model import Plan
+from windlass_runner.plan.model import Plan, outermost
 from windlass_runner.plan.steps import NoEngineYet
 from windlass_runner.run.dockerfiles import bases_of
 from windlass_runner.run.locked_images import LOCK_IT, is_pinned
@@ -49,7 +49,7 @@ class ImageRules:
             return ()
         try:
             specs = job_specs(self.workflow, self.lock, self.options)
-        except (NoEngineYet, KeyError):  # told elsewhere; an action that means nothing
+        except (NoEngineYet, AuthorError, KeyError):  # told elsewhere; an action that means nothing
             return ()
         named = [
             (spec.id, each) for spec in specs.values() for each in known_images(spec, self.workflow).names
@@ -150,7 +150,5 @@ def _written(workflow: Workflow, job: Job) -> Iterator[tuple[str, Position]]:
 
 
 def _job_of(workflow: Workflow, job_id: str) -> Job | None:
-    """The job as written; that which stands for others, where it is one of those."""
-    parts = job_id.split("/")
-    above = ("/".join(parts[:length]) for length in range(len(parts), 0, -1))
-    return next((workflow.jobs[each] for each in above if each in workflow.jobs), None)
+    """The job as written; of a graph's jobs that which is the graph."""
+    return workflow.jobs.get(outermost(job_id))
