@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import parse_qs
 
@@ -92,6 +93,18 @@ class Payload:
         """The same, or None where there is none."""
         value = self.data.get(key)
         return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+
+    def moment_or_none(self, key: str) -> float | None:
+        """A time in seconds since 1970, as ISO 8601 has it or as `2026-03-01 09:12:44 UTC`; None where there
+        is none."""
+        value = self.data.get(key)
+        try:
+            found = (
+                datetime.fromisoformat(value.replace(" UTC", "+00:00")) if isinstance(value, str) else None
+            )
+            return found.replace(tzinfo=found.tzinfo or UTC).timestamp() if found is not None else None
+        except (ValueError, OverflowError):
+            return None
 
     def _refusal(self, key: str, what: str) -> BadDelivery:
         return BadDelivery(f"'{self._path}{key}' is missing or not {what}")

@@ -69,3 +69,20 @@ def test_what_is_not_one_whole_object_is_refused(text: bytes) -> None:
 
 def test_nesting_is_taken_as_far_as_github_goes() -> None:
     assert parse_payload(b'{"a":' * 99 + b"{}" + b"}" * 99).object_or_none("a") is not None
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("1970-01-02T00:00:00Z", 86_400.0),
+        ("1970-01-02T01:00:00.5+01:00", 86_400.5),
+        ("1970-01-02 00:00:00 UTC", 86_400.0),
+        ("1970-01-02T00:00:00", 86_400.0),
+        ("yesterday", None),
+        ("0001-01-01T00:00:00+14:00", None),
+        (86_400, None),
+        (None, None),
+    ],
+)
+def test_a_moment_is_told_in_the_ways_of_all_forges(value: object, seconds: float | None) -> None:
+    assert Payload({"created_at": value}).moment_or_none("created_at") == seconds

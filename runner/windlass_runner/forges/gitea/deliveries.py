@@ -160,6 +160,7 @@ def _issue_comment(payload: Payload) -> _Read:
         repository=_repository(payload),
         number=issue.number("number"),
         actor=author.word("login"),
+        said_at=comment.moment_or_none("created_at"),
     )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from datetime import datetime
 from typing import Any, Final, cast, get_args
 
 from windlass_runner.forges.base import BadDelivery, Command, CommandKind, ParsedDelivery
@@ -258,16 +257,8 @@ def _issue_comment(payload: Payload) -> _Read:
         repository=_repository(payload),
         number=issue.number("number"),
         actor=author.word("login"),
-        said_at=_seconds(comment.word_or_none("created_at")),
+        said_at=comment.moment_or_none("created_at"),
     )
-
-
-def _seconds(stamp: str | None) -> float | None:
-    """A time as GitHub writes it; None where it is none."""
-    try:
-        return datetime.fromisoformat(stamp).timestamp() if stamp else None
-    except ValueError:
-        return None
 
 
 def _is_bot(user: Payload) -> bool:

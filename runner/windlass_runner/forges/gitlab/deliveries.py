@@ -197,6 +197,7 @@ def _note(payload: Payload) -> _Read:
         repository=_repository(payload),
         number=request.number("iid"),
         actor=payload.object("user").word("username"),
+        said_at=note.moment_or_none("created_at"),
     )
 
 

@@ -222,6 +222,8 @@ def test_comments_on_pull_requests_are_commands_in_their_order() -> None:
     asked = Command(kind="rerun", repository="acme/digits", number=7, actor="mona")
     assert parse("issue_comment", COMMENT).commands[0] == asked
     assert [command.kind for command in parse("issue_comment", COMMENT).commands] == ["rerun", "cancel"]
+    dated = changed(COMMENT, "comment.created_at", "1970-01-02T01:00:00+01:00")
+    assert {command.said_at for command in parse("issue_comment", dated).commands} == {86_400.0}
     without_word = changed(COMMENT, "is_pull", ...)
     assert len(parse("issue_comment", without_word).commands) == 2
 

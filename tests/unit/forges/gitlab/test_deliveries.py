@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -288,6 +289,8 @@ def test_comments_on_merge_requests_are_commands_in_their_order() -> None:
     asked = Command(kind="rerun", repository="acme/vision/digits", number=7, actor="mona")
     assert parse(NOTE).commands[0] == asked
     assert [command.kind for command in parse(NOTE).commands] == ["rerun", "cancel"]
+    said_at = {command.said_at for command in parse(NOTE).commands}
+    assert said_at == {datetime(2026, 5, 17, 18, 8, 9, tzinfo=UTC).timestamp()}
     assert len(parse(changed(NOTE, "object_attributes.action", ...)).commands) == 2
 
 
