@@ -9,10 +9,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from importlib.metadata import version
 from typing import Any, Final, NoReturn, Protocol
-from urllib.parse import parse_qsl, urlsplit
 
 import github
 import requests
@@ -20,6 +18,7 @@ from github.Requester import Requester
 
 from windlass_registry.errors import OperatorError, UpstreamError
 from windlass_runner.forges.base import NotYet
+from windlass_runner.forges.github.headers import Headers, limit_s, next_page, told_time
 from windlass_runner.forges.github.pacing import Pacer
 
 _PAGE: Final = 100
@@ -27,8 +26,6 @@ _MOST_PAGES: Final = 100
 _LONGEST_WAIT_S: Final = 1.5
 """A write that has to wait for longer is put off."""
 _PUT_OFF_S: Final = 2.0
-_SECONDARY_LIMIT_S: Final = 60.0
-"""How long to wait where GitHub says that it was too much, and not for how long."""
 _SERVER_ERROR: Final = 500
 _LONGEST_GIST: Final = 200
 Json = Any
@@ -116,7 +113,7 @@ class Client:
         headers, found = self._ask("GET", path, query=query, headers=known)
         if found is None:
             return None
-        is_whole = not _next_page(headers.get("link", ""))
+        is_whole = not next_page(headers)
         return Read(found=found, etag=headers.get("etag"), is_whole=is_whole)
 
     def write(self, method: str, path: str, body: Json, *, is_urgent: bool = True) -> Json:
@@ -148,13 +145,13 @@ class Client:
             if not isinstance(members, list):
                 raise _not_github(path)
             yield from members
-            following = _next_page(headers.get("link", ""))
+            following = next_page(headers)
             if not following:
                 return
 
     def token(self) -> str:
         """The bearer's token as it is good now. Waits for no request but those that get one."""
-        return self._bearer.token(self._clock() + self._skew_s)
+        return self._bearer.token(self._now())
 
     @property
     def skew_s(self) -> float:
@@ -175,8 +172,8 @@ class Client:
         *,
         query: Mapping[str, Any] | None = None,
         body: Json = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> tuple[Mapping[str, str], Json]:
+        headers: Headers | None = None,
+    ) -> tuple[Headers, Json]:
         """One call outside the pace of writes: the answer's headers and JSON."""
         with self._lock:
             held_s = self._pacer.held_s(self._clock())
@@ -191,8 +188,8 @@ class Client:
         *,
         query: Mapping[str, Any] | None = None,
         body: Json = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> tuple[Mapping[str, str], Json]:
+        headers: Headers | None = None,
+    ) -> tuple[Headers, Json]:
         try:
             return self._send(method, path, query, body, headers)
         except github.GithubException as error:
@@ -209,8 +206,8 @@ class Client:
         path: str,
         query: Mapping[str, Any] | None,
         body: Json,
-        sent: Mapping[str, str] | None,
-    ) -> tuple[Mapping[str, str], Json]:
+        sent: Headers | None,
+    ) -> tuple[Headers, Json]:
         self._authorize()
         try:
             headers, found = self._requester.requestJsonAndCheck(
@@ -234,25 +231,31 @@ class Client:
         return headers, found
 
     def _authorize(self) -> None:
-        token = self._bearer.token(self._clock() + self._skew_s)
+        token = self.token()
         if token != self._token:
             self._requester.close()
             self._requester = self._requester.withAuth(github.Auth.AppAuthToken(token))  # `Bearer`: all kinds
             self._token = token
 
-    def _note_time(self, headers: Mapping[str, str]) -> None:
-        """How far GitHub's clock is from ours, from the header `Date`."""
-        try:
-            told = parsedate_to_datetime(headers["date"]).timestamp()
-        except (KeyError, ValueError):
-            return
-        self._skew_s = told - self._clock()
+    def _note_time(self, headers: Headers) -> None:
+        told = told_time(headers)
+        if told is not None:
+            self._skew_s = told - self._clock()
+
+    def _now(self) -> float:
+        """GitHub's time, as far as it is known."""
+        return self._clock() + self._skew_s
 
     def _explain(self, error: github.GithubException, path: str) -> NoReturn:
         """What a refusal means for us."""
         told = error.data.get("message") if isinstance(error.data, dict) else None
         text = f"{self._bearer.name}: GitHub says {error.status} to {path}: {told or 'no reason'}"
-        pause_s = self._pause_s(error)
+        pause_s = limit_s(
+            error.status,
+            error.headers or {},
+            now=self._now(),
+            is_limit=isinstance(error, github.RateLimitExceededException),
+        )
         if pause_s is not None:
             self._pacer.hold(self._clock() + pause_s)
             raise UpstreamError(text, retry_after_s=pause_s) from error
@@ -268,42 +271,6 @@ class Client:
             case status if status >= _SERVER_ERROR:
                 raise UpstreamError(text) from error
         raise OperatorError(text) from error
-
-    def _pause_s(self, error: github.GithubException) -> float | None:
-        """For how long a limit shuts us out; None: it is no limit.
-
-        https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
-        """
-        headers = error.headers or {}
-        after_s = _number(headers.get("retry-after"))
-        if error.status not in (403, 429):
-            return after_s if error.status == 503 else None
-        if after_s is not None:
-            return after_s
-        if headers.get("x-ratelimit-remaining") == "0":
-            resets_at = _number(headers.get("x-ratelimit-reset"))
-            now = self._clock() + self._skew_s
-            return max(1.0, resets_at - now) if resets_at is not None else _SECONDARY_LIMIT_S
-        is_limit = error.status == 429 or isinstance(error, github.RateLimitExceededException)
-        return _SECONDARY_LIMIT_S if is_limit else None
-
-
-def _next_page(link: str) -> Mapping[str, str]:
-    """What asks for the next page (a number or a cursor), out of the header `Link`; empty: there is none.
-
-    https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api#using-link-headers
-    """
-    for part in requests.utils.parse_header_links(link):
-        if part.get("rel") == "next":
-            return dict(parse_qsl(urlsplit(part["url"]).query))
-    return {}
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        return float(text) if text is not None else None
-    except ValueError:
-        return None
 
 
 def _not_github(path: str) -> UpstreamError:
