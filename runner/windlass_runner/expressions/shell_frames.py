@@ -5,18 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from windlass_runner.expressions.shell_words import SimpleCommand
+
 FrameKind = Literal[
     "code", "single", "double", "ansi", "comment", "heredoc", "braces", "arithmetic", "delimiter"
 ]
-
-
-@dataclass(slots=True)
-class Word:
-    """One word of a command as far as it was read, without its quotes."""
-
-    text: str = ""
-    is_begun: bool = False
-    holds_variable: bool = False
 
 
 @dataclass(slots=True)
@@ -44,9 +37,6 @@ class Frame:
     kind: FrameKind
     closer: str = ""
     depth: int = 0
-    words: list[Word] = field(default_factory=list)
-    word: Word = field(default_factory=Word)
-    open_cases: int = 0
-    in_test: bool = False
+    command: SimpleCommand = field(default_factory=SimpleCommand)
     heredoc: Heredoc | None = None
     line: str = ""

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from windlass_runner.expressions.shell_frames import Frame, FrameKind, Heredoc, Word
+from windlass_runner.expressions.shell_frames import Frame, FrameKind, Heredoc
 
 _SEPARATORS: Final = frozenset(";&|\n")
 _BLANKS: Final = frozenset(" \t")
-_NUMBER_TESTS: Final = frozenset(["-eq", "-ne", "-lt", "-le", "-gt", "-ge"])
-_RESERVED: Final = frozenset(["if", "then", "else", "elif", "do", "while", "until", "!", "time", "{"])
 
 
 class ShellState:
@@ -74,9 +72,7 @@ class ShellState:
                 frame.heredoc.holds_variable = True
                 return
             if frame.kind == "code":
-                frame.word.is_begun = True
-                frame.word.holds_variable = True
-                self._note_number_test(frame)
+                self.compares_numbers |= frame.command.add_variable()
 
     def finish(self) -> None:
         """The script ends here."""
@@ -90,9 +86,7 @@ class ShellState:
 
     def commands(self) -> list[list[str]]:
         """The simple commands that are being read, outermost first; the current word last in each."""
-        return [
-            [word.text for word in (*frame.words, frame.word)] for frame in self.stack if frame.kind == "code"
-        ]
+        return [frame.command.texts() for frame in self.stack if frame.kind == "code"]
 
     def is_within(self, *kinds: FrameKind) -> bool:
         """Whether any level is one of these."""
@@ -107,8 +101,7 @@ class ShellState:
             if frame.heredoc:
                 return
             if frame.kind == "code":
-                frame.word.is_begun = True
-                frame.word.text += character
+                frame.command.add(character)
                 return
 
     def _escaped(self, character: str) -> None:
@@ -129,63 +122,32 @@ class ShellState:
         elif character == "\\":
             self.is_escaped = True
         elif character == "'":
-            self._begin_word()
+            self._add("")
             self._push("ansi" if last == "$" else "single", "'")
         elif character == '"':
-            self._begin_word()
+            self._add("")
             self._push("double", '"')
         elif character == "`":
             self._backtick()
-        elif character == "#" and not frame.word.is_begun:
+        elif character == "#" and not frame.command.word.is_begun:
             self._push("comment")
         elif last == "$" and character in "({[":
             self._expansion(character)
-        elif last == "<" and character == "<" and not frame.in_test:
+        elif last == "<" and character == "<" and not frame.command.is_test:
             self._begin_heredoc()
         elif character in "()":
             self._bracket(character)
         elif character in _SEPARATORS:
             self._end_command(character)
         elif character in _BLANKS or character in "<>":
-            self._end_word()
+            self.compares_numbers |= frame.command.end_word()
             self.last = character if character == "<" else ""
         else:
             self.last = "$" if character == "$" != last else ""
             self._add(character)
 
-    def _begin_word(self) -> None:
-        self.frame.word.is_begun = True
-
-    def _end_word(self) -> None:
-        frame = self.frame
-        if not frame.word.is_begun:
-            return
-        word, frame.word = frame.word, Word()
-        if word.text in _RESERVED and not frame.words:
-            return
-        is_command = not frame.words
-        frame.words.append(word)
-        self._note_number_test(frame)
-        if word.text == "case" and is_command:
-            frame.open_cases += 1
-        elif word.text == "esac" and frame.open_cases:
-            frame.open_cases -= 1
-        elif word.text == "[[" and is_command:
-            frame.in_test = True
-        elif word.text == "]]":
-            frame.in_test = False
-
-    def _note_number_test(self, frame: Frame) -> None:
-        if not frame.in_test:
-            return
-        words = (*frame.words, frame.word)
-        for operator, *around in zip(words[1:], words, words[2:], strict=False):
-            if operator.text in _NUMBER_TESTS:
-                self.compares_numbers |= any(word.holds_variable for word in around)
-
     def _end_command(self, character: str) -> None:
-        self._end_word()
-        self.frame.words = []
+        self.compares_numbers |= self.frame.command.end()
         if character == "\n" and self.pending:
             self._begin_body()
 
@@ -213,17 +175,16 @@ class ShellState:
             self.last = "$("
 
     def _bracket(self, character: str) -> None:
-        frame = self.frame
+        frame, command = self.frame, self.frame.command
         if character == "(":
-            is_for = bool(frame.words) and frame.words[0].text == "for"
-            is_arithmetic = not frame.word.is_begun and (not frame.words or is_for)
-            self._end_word()
+            may_begin = not command.words or command.words[0].text == "for"
+            is_arithmetic = may_begin and not command.word.is_begun
+            self.compares_numbers |= command.end_word()
             self._push("code", ")")
             self.last = "((" if is_arithmetic else ""
             return
-        self._end_word()
-        frame.words = []
-        if frame.closer == ")" and not frame.open_cases:
+        self.compares_numbers |= command.end()
+        if frame.closer == ")" and not command.open_cases:
             self.stack.pop()
 
     def _quoted(self, character: str) -> None:
@@ -286,7 +247,7 @@ class ShellState:
         return outer in ("double", "heredoc")
 
     def _begin_heredoc(self) -> None:
-        words = tuple(word.text for word in self.frame.words)
+        words = tuple(word.text for word in self.frame.command.words)
         self._push("delimiter")
         self.frame.heredoc = Heredoc(command=words, word_start=self._count)
 
