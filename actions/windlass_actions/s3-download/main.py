@@ -15,7 +15,10 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 from urllib.parse import unquote, urlsplit
 
-from store import Account, Bucket, Failure, Item, Patience, Refused
+from copying import Item
+from refusals import Failure, Patience, Refused
+from signing import Account
+from store import Bucket
 
 AT_ONCE = 8
 TELL_EVERY_S = 10.0
@@ -146,7 +149,7 @@ def find(bucket: Bucket, prefix: str) -> dict[str, Item]:
         item = Item(prefix, None, "")
         check_name(name, {})
         try:
-            with bucket.open(prefix, range="bytes=0-0"):
+            with bucket.open(prefix, headers={"range": "bytes=0-0"}):
                 return {name: item}
         except OSError:
             raise refused from None

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-import importlib.util
+import importlib
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from http.server import ThreadingHTTPServer
 from pathlib import Path
@@ -147,35 +148,33 @@ def test_problems_name_their_remedy(job: Job, endpoint: str) -> None:
     assert "several outputs (data, more)" in fetch(job, endpoint, "s3://bucket/data/").error
 
 
-def load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        "s3_download", builtin_folder() / "s3-download" / "store.py"
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture
+def modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], ModuleType]]:
+    """Imports the action's modules, as its main program does."""
+    folder = builtin_folder() / "s3-download"
+    monkeypatch.syspath_prepend(folder)
+    yield importlib.import_module
+    for file in folder.glob("*.py"):
+        sys.modules.pop(file.stem, None)
 
 
-def test_a_signature_is_that_of_the_specifications_example() -> None:
+def test_a_signature_is_that_of_the_specifications_example(modules: Callable[[str], ModuleType]) -> None:
     """https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html: "GET Bucket"."""
-    action = load()
-    account = action.Account(
+    signing = modules("signing")
+    account = signing.Account(
         "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "", "us-east-1"
     )
     url = "https://examplebucket.s3.amazonaws.com/?max-keys=2&prefix=J"
-    headers = action.sign(account, url, datetime(2013, 5, 24, tzinfo=UTC))
+    headers = signing.sign(account, url, datetime(2013, 5, 24, tzinfo=UTC))
     assert headers["authorization"].endswith(
         "Signature=34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7"
     )
 
 
-def test_addresses_of_aws_have_the_bucket_in_the_host_where_it_fits() -> None:
-    action = load()
-    account = action.Account("", "", "", "eu-west-1")
-    assert (
-        action.Bucket("b-1", "", account, None).url("a b", {})
-        == "https://b-1.s3.eu-west-1.amazonaws.com/a%20b"
-    )
-    assert action.Bucket("b.1", "", account, None).url("k", {}) == "https://s3.eu-west-1.amazonaws.com/b.1/k"
+def test_addresses_of_aws_have_the_bucket_in_the_host_where_it_fits(
+    modules: Callable[[str], ModuleType],
+) -> None:
+    bucket = modules("store").Bucket
+    account = modules("signing").Account("", "", "", "eu-west-1")
+    assert bucket("b-1", "", account, None).url("a b", {}) == "https://b-1.s3.eu-west-1.amazonaws.com/a%20b"
+    assert bucket("b.1", "", account, None).url("k", {}) == "https://s3.eu-west-1.amazonaws.com/b.1/k"
