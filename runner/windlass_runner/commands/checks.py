@@ -65,8 +65,11 @@ def all_checks(arguments: Namespace, invocation: Invocation) -> Iterator[Check]:
 
 def _policy_check(settings: Settings) -> Check:
     from windlass_runner.commands.policy_check import check_policy
+    from windlass_runner.plan.compile import PlanOptions
 
-    return check_policy(settings.policy)
+    own = [("default_image", settings.runner.default_image or PlanOptions().default_image)]
+    own += [("node_image", image) for image in dict.fromkeys(settings.actions.node_images.values())]
+    return check_policy(settings.policy, images=own)
 
 
 def _schedule_checks(settings: Settings, storage: Storage) -> Iterator[Check]:

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from windlass_registry.errors import OperatorError
+from windlass_registry.errors import AuthorError, OperatorError
 from windlass_registry.lock import ImagePin, Lock
 from windlass_runner.engines.base import ImageUnavailable
 from windlass_runner.engines.docker_digests import KnownImage
 from windlass_runner.plan.compile import PlanOptions, job_specs
-from windlass_runner.plan.images import is_image_name
+from windlass_runner.plan.images import images_of, is_image_name
 from windlass_runner.plan.known_images import known_images
-from windlass_runner.plan.model import JobSpec
+from windlass_runner.plan.model import JobSpec, outermost
 from windlass_runner.plan.steps import NoEngineYet
 from windlass_runner.run.dockerfiles import bases_of
 from windlass_runner.run.image_checks import place_of_image
 from windlass_runner.workflow.model import Workflow
 
 _AT_ONCE: Final = 8
+_PLACES: Final = 3
 
 
 class Digests(Protocol):
@@ -59,12 +60,15 @@ def named_by(workflows: Iterable[Workflow], lock: Lock) -> Named:
     """All images and data that these workflows and their actions name, each once."""
     images: dict[str, None] = {}
     unpinned: dict[Unpinned, None] = {}
+    without: list[str] = []
     for workflow in workflows:
         try:
             specs = job_specs(workflow, lock, PlanOptions(default_image=""))
-        except (NoEngineYet, KeyError):  # told by whoever plans it; an action that could not be resolved
+        except (NoEngineYet, AuthorError, KeyError):  # told by whoever plans it
             continue
         for spec in specs.values():
+            if "" in images_of(spec, {}):
+                without.append(f"{workflow.path}:{workflow.jobs[outermost(spec.id)].at.line}")
             known = known_images(spec, workflow)
             images.update(dict.fromkeys(name for name in known.names if "@" not in name))
             for text in known.open:
@@ -73,6 +77,8 @@ def named_by(workflows: Iterable[Workflow], lock: Lock) -> Named:
     for uses, bases in bases_of(lock).items():
         images.update(dict.fromkeys(base for base in bases if is_image_name(base) and "@" not in base))
         unpinned.update(dict.fromkeys(_open_base(uses, base) for base in bases if "$" in base))
+    if without:
+        unpinned[_default_image(without)] = None
     return Named(images=tuple(sorted(images)), unpinned=tuple(unpinned))
 
 
@@ -114,6 +120,14 @@ def _open_image(workflow: Workflow, spec: JobSpec, image: str, *, is_known: bool
     if is_known:
         said = "what the workflow itself says is pinned; a run may name another"
     return Unpinned(what=f"image {image}", why=f"{workflow.path}:{at.line}: job '{spec.id}': {said}")
+
+
+def _default_image(places: Sequence[str]) -> Unpinned:
+    more = f" and {len(places) - _PLACES} more" if len(places) > _PLACES else ""
+    why = (
+        f"jobs without an image ({', '.join(places[:_PLACES])}{more}) run in the one of the runner's settings"
+    )
+    return Unpinned(what="default image", why=why)
 
 
 def _open_base(uses: str, base: str) -> Unpinned:

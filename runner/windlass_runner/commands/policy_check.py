@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from windlass_registry.policy import Policy
 from windlass_runner.commands.checks import Check
 
 
-def check_policy(policy: Policy) -> Check:
-    """Every rule that keeps something out."""
-    rules = list(_rules(policy))
-    return Check(name="policy", state="ok", text="; ".join(rules) or "everything may run")
+def check_policy(policy: Policy, *, images: Sequence[tuple[str, str]] = ()) -> Check:
+    """Every rule that keeps something out. `images`: what the settings name, with their keys: no lock pins
+    these, so a rule that asks for a lock keeps out what runs in them."""
+    text = "; ".join(_rules(policy)) or "everything may run"
+    loose = [f"{key} ({image})" for key, image in images if "@sha256:" not in image]
+    if not policy.require_lock or not loose:
+        return Check(name="policy", state="ok", text=text)
+    remedy = f"write {' and '.join(loose)} with its digest (x@sha256:…): jobs that run in it are refused"
+    return Check(name="policy", state="warn", text=text, remedy=remedy)
 
 
 def _rules(policy: Policy) -> Iterator[str]:

@@ -45,7 +45,8 @@ class KnownImages:
 def known_images(spec: JobSpec, workflow: Workflow) -> KnownImages:
     """The images of a job, of its steps, actions and services, without an event."""
     if spec.call is not None:  # it sees the inputs of its graph, and nothing of the workflow's env
-        inputs = {name: _fixed(name, value) for name, value in spec.given.items()}
+        late = {name: _late(name) for name in _named_inputs([*_as_written(spec), *_behind(spec, workflow)])}
+        inputs = {**late, **{name: _fixed(name, value) for name, value in spec.given.items()}}
         workflow = replace(workflow, inputs=inputs, env={})
     texts = _as_written(spec)
     if not any("${{" in text for text in texts):
@@ -69,6 +70,11 @@ def _fixed(name: str, value: Value) -> InputSpec:
     return InputSpec(name=name, type="choice", default=value, options=(only,), at=Position(line=0, column=0))
 
 
+def _late(name: str) -> InputSpec:
+    """An input of a graph that a run settles."""
+    return InputSpec(name=name, required=True, at=Position(line=0, column=0))
+
+
 def planned_images(plan: Plan) -> dict[str, str]:
     """The images that are known before the first job of a run starts, each with the first job that names it.
     Of jobs whose matrix another job's output gives, only what does not depend on that."""
@@ -88,7 +94,10 @@ def planned_images(plan: Plan) -> dict[str, str]:
 
 
 def _contexts(plan: Plan, spec: JobSpec, job: PlannedJob) -> dict[str, Any]:
-    contexts: dict[str, Any] = {"inputs": plan.inputs if spec.call is None else spec.given}
+    contexts: dict[str, Any] = {"inputs": plan.inputs}
+    if spec.call is not None:
+        late = {name: f"${{{{ inputs.{name} }}}}" for name in plan.calls[spec.call].late}
+        contexts["inputs"] = {**late, **spec.given}
     if not job.is_deferred:
         contexts["matrix"] = job.matrix
         contexts["strategy"] = {"job-index": job.index, "job-total": job.total}

@@ -133,3 +133,15 @@ def test_an_image_that_is_here_is_not_spoken_of() -> None:
 
     assert PullReport("x:1", said.append).end() is None
     assert said == []
+
+
+@pytest.mark.docker
+def test_a_digest_counts_and_not_the_tag_beside_it(docker_runner: Any, registry: ImageRegistry) -> None:
+    registry.open.set()
+    image = f"{registry.image}@{registry.digest.partition('@')[2]}"
+    done = docker_runner.run(f"""
+jobs:
+  a: {{uses: container@v1, with: {{image: '{image}', command: [/bin/sh, -c, 'echo runs']}}}}
+""")
+    assert done.states() == {"a": "success"}
+    assert images(docker_runner, done.id) == [{image: registry.digest}]

@@ -222,10 +222,48 @@ def test_what_an_expression_may_come_to_is_found_as_far_as_the_file_says_it(tmp_
     ]
 
 
-def test_a_job_without_an_image_pins_none(tmp_path: Path) -> None:
-    root = repository(tmp_path, w="jobs: {a: {steps: [{run: 'true'}]}}\n")
+def test_a_job_without_an_image_pins_none_and_that_is_said(tmp_path: Path) -> None:
+    root = repository(
+        tmp_path, w="jobs:\n  a: {steps: [{run: 'true'}]}\n  b: {uses: script@v1, with: {script: x}}\n"
+    )
     looked = look_up_repository(root, pins=None, catalog=Catalog.of_builtin())
-    assert named_by(looked.workflows, looked.lock).images == ()
+    named = named_by(looked.workflows, looked.lock)
+    assert named.images == ()
+    (told,) = named.unpinned
+    places = ".windlass/workflows/w.yaml:2, .windlass/workflows/w.yaml:3"
+    assert (told.what, told.why) == (
+        "default image",
+        f"jobs without an image ({places}) run in the one of the runner's settings",
+    )
+
+
+GRAPH = """
+name: g
+inputs: {image: {}, tag: {}}
+runs:
+  using: workflow
+  jobs:
+    x: {image: '${{ inputs.image }}', steps: [{run: x, shell: sh}]}
+    y: {image: 'tagged${{ inputs.tag }}', steps: [{run: x, shell: sh}]}
+"""
+
+
+def test_images_of_a_graphs_jobs_are_found_as_far_as_the_graph_is_given_them(tmp_path: Path) -> None:
+    text = """
+jobs:
+  a: {image: first, steps: [{run: x}], outputs: {o: {type: string}}}
+  g: {needs: a, uses: ./graph, with: {image: 'given:1', tag: '${{ needs.a.outputs.o }}'}}
+"""
+    root = repository(tmp_path, w=text)
+    (root / "graph").mkdir()
+    (root / "graph" / "action.yml").write_text(GRAPH)
+    looked = look_up_repository(root, pins=None, catalog=Catalog.of_builtin())
+    assert looked.problems == ()
+    named = named_by(looked.workflows, looked.lock)
+    assert named.images == ("first", "given:1")
+    (told,) = named.unpinned
+    assert told.what == "image tagged${{ inputs.tag }}"
+    assert told.why.startswith(".windlass/workflows/w.yaml:4: job 'g/y': known only when it runs")
 
 
 def test_only_images_without_a_pin_are_asked_for() -> None:
