@@ -98,13 +98,13 @@ class Payload:
         """A time in seconds since 1970, as ISO 8601 has it or as `2026-03-01 09:12:44 UTC`; None where there
         is none."""
         value = self.data.get(key)
-        try:
-            found = (
-                datetime.fromisoformat(value.replace(" UTC", "+00:00")) if isinstance(value, str) else None
-            )
-            return found.replace(tzinfo=found.tzinfo or UTC).timestamp() if found is not None else None
-        except (ValueError, OverflowError):
+        if not isinstance(value, str):
             return None
+        try:
+            found = datetime.fromisoformat(value.replace(" UTC", "+00:00"))
+        except ValueError:
+            return None
+        return found.replace(tzinfo=found.tzinfo or UTC).timestamp()
 
     def _refusal(self, key: str, what: str) -> BadDelivery:
         return BadDelivery(f"'{self._path}{key}' is missing or not {what}")
