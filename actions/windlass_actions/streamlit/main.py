@@ -27,6 +27,7 @@ def main(serving: Serving) -> int:
         "--server.enableCORS=false",  # the daemon has looked at where a request comes from
         "--server.enableXsrfProtection=false",
         "--browser.gatherUsageStats=false",
+        "--global.developmentMode=false",  # it takes packages outside of site-packages for its own checkout
         *("--", *words(serving.read("ARGS"))),
     ]
     return serving.run(command)
