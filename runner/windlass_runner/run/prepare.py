@@ -13,6 +13,7 @@ from pathlib import Path
 from windlass_registry.catalog import Catalog
 from windlass_registry.errors import AuthorError
 from windlass_registry.lock import Lock, LockFile
+from windlass_registry.lock_parts import with_parts
 from windlass_registry.policy import Policy
 from windlass_registry.resolver import Fetching
 from windlass_registry.store import Store
@@ -52,7 +53,7 @@ def plan_run(
     policy = policy or Policy()
     lock = resolve_actions(workflow, root=root, pins=pins, catalog=catalog, policy=policy, on_fetch=on_fetch)
     if packages is not None:
-        for action in lock.actions.values():
+        for action in with_parts(lock).actions.values():
             if not packages.has(action.digest):
                 packages.add_folder(action.folder)
     notes = tuple(str(warning) for warning in parsed.warnings) + lock.warnings + _unlocked(lock, pins)
