@@ -23,7 +23,7 @@ from windlass_runner.daemon.instance import sole_instance
 from windlass_runner.daemon.intake import Intake
 from windlass_runner.daemon.journal import Journal
 from windlass_runner.daemon.listener import GATHER_S, Listener
-from windlass_runner.daemon.package_sources import open_catalog
+from windlass_runner.daemon.package_sources import open_catalog, watch_tags
 from windlass_runner.daemon.planning import CommitPlanning
 from windlass_runner.daemon.poller import Poller
 from windlass_runner.daemon.posting import Posting
@@ -154,7 +154,8 @@ def _join(
     registries = open_registries(
         settings.registries, storage=storage, packages=packages, clock=lambda: datetime.now(UTC)
     )
-    catalog = open_catalog(environ, storage=storage, packages=packages, registries=registries)
+    tags = watch_tags(environ, on_new=wake("tags"))
+    catalog = open_catalog(environ, storage=storage, packages=packages, registries=registries, tags=tags)
     pushes = Pushes(
         ledger=ledger,
         git=git,
@@ -264,6 +265,7 @@ def _join(
         "sweeper": lambda: _sweep(engine, ledger, storage),
         "retention": retention.turn,
         "schedules": schedules.turn,
+        "tags": tags.turn,
         "sample-updates": sample_updates.turn,
     }
     reconciling: Reconciling | None = None

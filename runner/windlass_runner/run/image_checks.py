@@ -47,14 +47,17 @@ class ImageRules:
         """As `of_plan`, without an event: of all that the workflow's text may name."""
         if not self._is_asked:
             return ()
+        return tuple(self._problems(self._written()))
+
+    def _written(self) -> list[tuple[str, str]]:
+        """Jobs and images, as far as the workflow says itself what these may be."""
         try:
             specs = job_specs(self.workflow, self.lock, self.options)
         except (NoEngineYet, AuthorError, KeyError):  # told elsewhere; an action that means nothing
-            return ()
-        named = [
+            return []
+        return [
             (spec.id, each) for spec in specs.values() for each in known_images(spec, self.workflow).names
         ]
-        return tuple(self._problems(named))
 
     def notes(self, plan: Plan) -> tuple[str, ...]:
         """What the author should know of images that their lock does not pin. Those that the settings of the
@@ -62,16 +65,14 @@ class ImageRules:
         if self.pins is None:
             return ()
         own = {self.options.default_image, *self.options.node_images.values()}
-        named = [*planned_images(plan), *(base for bases in bases_of(self.lock).values() for base in bases)]
+        known = [*planned_images(plan), *(base for bases in bases_of(self.lock).values() for base in bases)]
         loose = [
-            each for each in dict.fromkeys(named) if each not in own and not is_pinned(each, self._pinned)
+            each for each in dict.fromkeys(known) if each not in own and not is_pinned(each, self._pinned)
         ]
         if not loose:
             return ()
-        text = (
-            f"not in the lock: the images {', '.join(loose)}" if loose[1:] else f"not in the lock: {loose[0]}"
-        )
-        return (f"{text}: taken as they are now; pin with `windlass lock`",)
+        are = "they are" if loose[1:] else "it is"
+        return (f"not in the lock: {', '.join(loose)}: taken as {are} now; pin with `windlass lock`",)
 
     @property
     def _is_asked(self) -> bool:
@@ -100,6 +101,8 @@ class ImageRules:
             return "name one in the workflow, or 'default_image' in the settings with its digest (x@sha256:…)"
         if image in self.options.node_images.values():
             return "name it in the settings ('node_image') with its digest (x@sha256:…)"
+        if (job_id, image) not in self._written():
+            return "name it by its digest (x@sha256:…), or write it into the workflow for 'windlass lock'"
         return LOCK_IT
 
     def _loose_bases(self) -> Iterator[Problem]:
