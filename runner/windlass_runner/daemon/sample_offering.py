@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from windlass_registry.catalog import Catalog
-from windlass_registry.errors import AuthorError, Problem, WindlassError
+from windlass_registry.errors import AuthorError, OperatorError, Problem, WindlassError
 from windlass_registry.lockfile import LOCK_PATH, load_lock, save_lock
 from windlass_registry.samples.releases import SampleRelease, SampleSource
 from windlass_registry.samples.subscriptions import SUBSCRIPTIONS_PATH, Subscription, parse_subscriptions
@@ -202,14 +202,7 @@ class SampleOffering:
                 index=self._scratch / "index",
             )
             self._offers.note_commit(offer, sha)
-            push_branch(
-                self._program,
-                branch.mirror.path,
-                offer.repository,
-                sha=sha,
-                base=branch.sha,
-                branch=offer.branch,
-            )
+            self._push(branch, offer, sha)
         page = self._open(branch, update, offer, [str(problem) for problem in unlocked])
         places = ", ".join(change.path for change in update.conflicts)
         note = f"changed on both sides: {places}" if places else ""
@@ -243,6 +236,17 @@ class SampleOffering:
         save_lock(root, looked.beside(pins))
         return looked.problems
 
+    def _push(self, branch: _Branch, offer: SampleOffer, sha: str) -> None:
+        mirror, url = branch.mirror.path, offer.repository
+        try:
+            push_branch(self._program, mirror, url, sha=sha, base=branch.sha, branch=offer.branch)
+        except OperatorError as error:
+            raise OperatorError(
+                f"the branch {offer.branch} cannot be pushed: {error.message}",
+                remedy='let its credentials write there (of a GitHub App: "Contents: write"), '
+                'or set sample_updates = "off"',
+            ) from error
+
     def _open(self, branch: _Branch, update: Update, offer: SampleOffer, unlocked: Sequence[str]) -> str:
         """The page of the pull request; '' where there is none."""
         forge = self._proposing(offer.repository)
@@ -254,7 +258,14 @@ class SampleOffering:
             title=title(update),
             text=proposal_text(update, unlocked=unlocked),
         )
-        return forge.open_pull_request(offer.repository, proposal)
+        try:
+            return forge.open_pull_request(offer.repository, proposal)
+        except OperatorError as error:
+            raise OperatorError(
+                f"the branch {offer.branch} is pushed, and no pull request can be opened: {error.message}",
+                remedy='let its credentials open some ("Pull requests: write"), '
+                'or set sample_updates = "branch"',
+            ) from error
 
     def _conclude(
         self, offer: SampleOffer, state: OfferState, *, page: str = "", note: str = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,11 +16,12 @@ import pytest
 
 import registry_world
 from integration.commands.sample_world import FIT, MANIFEST, WORKFLOW
+from integration.daemon.git_http import git_over_http
 from integration.daemon.serving import Repository
 from integration.registry.test_interrupted import in_a_process
 from windlass_registry.archive import pack
 from windlass_registry.catalog import Catalog
-from windlass_registry.errors import UpstreamError
+from windlass_registry.errors import OperatorError, UpstreamError
 from windlass_registry.samples.changes import files_of
 from windlass_registry.samples.releases import find_sample
 from windlass_registry.samples.subscriptions import SUBSCRIPTIONS_PATH, dump_subscriptions
@@ -29,7 +31,7 @@ from windlass_runner.daemon import sample_offering
 from windlass_runner.daemon.git_access import git_environment
 from windlass_runner.daemon.repository_settings import RepositorySettings
 from windlass_runner.daemon.sample_offering import SampleOffering
-from windlass_runner.forges.base import Proposal
+from windlass_runner.forges.base import Proposal, Proposing
 from windlass_runner.forges.git import Git
 from windlass_runner.forges.git_program import GitProgram
 from windlass_runner.ledger.ledger import Ledger
@@ -72,14 +74,16 @@ class Scene:
     world: registry_world.World
     repository: Repository
     mode: str = "pull-request"
-    forge: Proposals | None = None
+    forge: Proposing | None = None
+    address: str = ""
+    """Where the daemon finds the repository; '' for its folder."""
     days: float = 30
     """Since the newest release."""
     files: dict[str, str] = field(default_factory=lambda: {"fit.sh": FIT, "notes.txt": "old\n"})
 
     @property
     def url(self) -> str:
-        return f"file://{self.repository.bare}"
+        return self.address or f"file://{self.repository.bare}"
 
     def release(self, version: str, *, agreement: str = "", **files: str) -> None:
         self.files |= {name.replace("_", "."): text for name, text in files.items()}
@@ -162,8 +166,9 @@ def scene(tmp_path: Path, repository: Repository) -> Scene:
 @pytest.fixture
 def forge(scene: Scene, tmp_path: Path) -> Proposals:
     (tmp_path / "proposals").mkdir()
-    scene.forge = Proposals(tmp_path / "proposals")
-    return scene.forge
+    made = Proposals(tmp_path / "proposals")
+    scene.forge = made
+    return made
 
 
 def test_a_newer_release_is_offered_once_with_the_edits_that_are_here(scene: Scene) -> None:
@@ -289,19 +294,47 @@ def test_a_folder_of_this_machine_is_no_sample_here(scene: Scene, tmp_path: Path
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to own files as somebody else")
 def test_what_is_written_beside_us_belongs_to_the_repositorys_owner(scene: Scene) -> None:
+    with tempfile.TemporaryDirectory() as open_place:  # pytest's own folders are closed to others
+        Path(open_place).chmod(0o755)
+        bare = Path(open_place) / "digits.git"
+        scene.repository.bare.rename(bare)
+        scene.repository.bare = bare
+        offer_to_nobody(scene)
+
+
+def offer_to_nobody(scene: Scene) -> None:
     hook = scene.repository.bare / "hooks" / "post-receive"
     hook.parent.mkdir(exist_ok=True)
     hook.write_text(f"#!/bin/sh\ntouch {scene.folder}/ran\n")
     hook.chmod(0o755)
-    for place in (scene.folder, *scene.folder.parents):
-        if place.stat().st_uid == 0 and not place.stat().st_mode & 0o005:
-            place.chmod(place.stat().st_mode | 0o055)
     subprocess.run(["chown", "-R", "65534:65534", str(scene.repository.bare)], check=True)
     scene.release("1.1.0", fit_sh=THEIRS)
     assert scene.offer() is not None
     assert BRANCH in scene.branches()
     assert {place.lstat().st_uid for place in scene.repository.bare.rglob("*")} == {65534}
     assert not (scene.folder / "ran").exists()  # its hooks would run as us
+
+
+def test_what_the_credentials_do_not_allow_is_told_with_a_remedy(scene: Scene, forge: Proposals) -> None:
+    scene.release("1.1.0", fit_sh=THEIRS)
+    with git_over_http(scene.repository.bare.parent, is_welcome=lambda _given: True) as address:
+        scene.address = f"{address}/{scene.repository.bare.name}"
+        scene.git("config", "http.receivepack", "false")
+        with pytest.raises(OperatorError, match=r"cannot be pushed: .*Contents: write.*sample_updates"):
+            scene.offer()
+        scene.git("config", "http.receivepack", "true")
+
+        class Closed:
+            def open_pull_request(self, repository: str, proposal: Proposal) -> str:
+                raise OperatorError("403 Forbidden")
+
+        scene.forge = Closed()
+        with pytest.raises(OperatorError, match=r"is pushed, and no pull request can be opened: 403"):
+            scene.offer()
+        scene.forge = forge
+        offer = scene.offer()
+    assert offer is not None
+    assert (offer.page, scene.branches()) == ("https://git.example.org/open-1", ["main", BRANCH])
 
 
 SEAMS: tuple[tuple[Any, str], ...] = (
@@ -355,7 +388,7 @@ def test_what_cannot_be_done_now_is_gone_on_with_later(scene: Scene, forge: Prop
         def open_pull_request(self, repository: str, proposal: Proposal) -> str:
             raise UpstreamError("no answer")
 
-    scene.forge = Away()  # type: ignore[assignment]
+    scene.forge = Away()
     with pytest.raises(UpstreamError, match="no answer"):
         scene.offer()
     sha = scene.git("rev-parse", BRANCH)
