@@ -24,10 +24,10 @@ class Approvals:
         """Whether a run waits as a whole: nothing of it was begun. Of others a job waits at its gate."""
         return run.state == "waiting" and run.id not in self._ledger.gates.waiting_runs()
 
-    def hold(self, run_id: str, event: Event) -> None:
+    def hold(self, run_id: str, event: Event, *, why: str = "it comes from a fork") -> None:
         """Let a new run wait."""
         reason = (
-            f"it comes from a fork: somebody who may write looks at it and then "
+            f"{why}: somebody who may write looks at it and then "
             f"approves it (the button, or the comment `/ok-to-test {event.sha}`)"
         )
         self._ledger.runs.record(

@@ -63,7 +63,7 @@ class ForgeEvents:
         if is_closed:
             self._approvals.withdraw(event)
         try:
-            event = self._located(event)
+            event = self._with_trust(self._located(event))
             mirror.fetch(ref=event.ref or event.sha, sha=event.sha)
         except RefRejected:
             if is_closed:  # its branches may be gone by now, and with them the commit
@@ -91,6 +91,15 @@ class ForgeEvents:
         )
         run_id = self._pushes.create(draft, key=f"{delivery}\n{found.path}")
         return (run_id,) if run_id is not None and draft.may_begin else ()
+
+    def _with_trust(self, event: Event) -> Event:
+        """A pull request of our own, with a release that nobody has looked at, is like a fork's."""
+        if event.kind != "pull_request" or event.is_fork or not self._is_offer(event):
+            return event
+        return replace(event, is_fork=True)
+
+    def _is_offer(self, event: Event) -> bool:
+        return self._ledger.sample_offers.is_unseen(event.repository, event.head_ref, event.sha)
 
     def _located(self, event: Event) -> Event:
         """The event with the commits that the forge did not say, as they stand in the repository now."""
@@ -132,7 +141,7 @@ class ForgeEvents:
                     continue
                 made.append(run_id)
                 if event.is_fork and draft.may_begin:
-                    self._approvals.hold(run_id, event)
+                    self._approvals.hold(run_id, event, why=self._why_held(event))
         self._journal.info(
             "event.taken",
             kind=event.kind,
@@ -143,6 +152,10 @@ class ForgeEvents:
             runs=" ".join(made),
         )
         return () if event.is_fork else tuple(made)
+
+    def _why_held(self, event: Event) -> str:
+        is_ours = self._is_offer(event)
+        return "it is an update that nobody has looked at" if is_ours else "it comes from a fork"
 
     def _move(self, event: Event, observed_at: float | None) -> str | None:
         """Note that a pull request has a new commit: what to call that, or None where it was known. What

@@ -159,6 +159,8 @@ class Pushes:
         return run_id
 
     def _drafts(self, event: Event, source: Source) -> list[Drafted]:
+        if self._ledger.sample_offers.is_unseen(event.repository, event.branch, event.sha):
+            return []  # our own push, of a stranger's files: a person has to look at them first
         workflows = find_workflows(self._git, source.objects, event.sha)
         if not workflows:
             return []

@@ -52,6 +52,12 @@ class SampleOffers:
         found = self._store.rows(select(sample_offers).where(*_key(repository, name, version)))
         return next((SampleOffer(**row) for row in found), None)
 
+    def is_unseen(self, repository: str, branch: str | None, sha: str) -> bool:
+        """Whether a branch stands as we made it: nobody has looked at what its publisher wrote."""
+        columns = sample_offers.c
+        same = (columns.repository == repository, columns.branch == (branch or ""), columns.sha == sha)
+        return bool(self._store.rows(select(columns.name).where(*same)))
+
     def begin(self, offer: SampleOffer) -> None:
         """Note it before anything of it is seen outside."""
         values = {name: getattr(offer, name) for name in SampleOffer.__slots__}

@@ -22,6 +22,7 @@ from windlass_runner.forges.base import Command, CommandKind
 from windlass_runner.forges.git import Git
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.records import RunRecord, RunUpdate
+from windlass_runner.ledger.sample_offers import SampleOffer
 from windlass_runner.plan.codec import loads
 from windlass_runner.plan.compile import PlanOptions
 from windlass_runner.plan.model import Plan
@@ -192,6 +193,31 @@ def test_a_pull_request_that_moves_back_to_a_commit_runs_it_again(room: Room, te
         room.take(room.pull(sha, action=action, before=before if tells_before else None))
 
     assert [run.sha for run in room.runs()] == [first, second, first]
+
+
+def test_a_samples_update_that_nobody_has_looked_at_waits_and_gets_no_secrets(room: Room) -> None:
+    branch = "windlass/update-fit-v1.1.0"
+    sha = room.push({"src/a.py": "theirs"}, branch=branch)
+    offer = SampleOffer(
+        repository=room.repository.bare.as_uri(),
+        name="fit",
+        version="1.1.0",
+        sample="acme/fit",
+        old_version="1.0.0",
+        branch=branch,
+        sha=sha,
+        at=1.0,
+    )
+    room.ledger.sample_offers.begin(offer)
+    pull = room.pull(sha, ref=f"refs/heads/{branch}", head_ref=branch)
+    assert room.take(pull) == ()
+    (run,) = room.runs()
+    assert run.state == "waiting"
+    assert run.reason.startswith("it is an update that nobody has looked at")
+    assert loads(Plan, room.ledger.runs.plan(run.id)).event.is_fork
+    assert room.ask("approve", sha=sha, number=7) == (run.id,)
+    later = room.push({"src/a.py": "mine"}, branch=branch)
+    assert len(room.take(room.pull(later, ref=f"refs/heads/{branch}", head_ref=branch))) == 1
 
 
 def test_a_pull_request_that_is_opened_again_runs_again(room: Room) -> None:

@@ -17,7 +17,7 @@ import pytest
 import registry_world
 from integration.commands.sample_world import FIT, MANIFEST, WORKFLOW
 from integration.daemon.git_http import git_over_http
-from integration.daemon.serving import Repository
+from integration.daemon.serving import Repository, git
 from integration.registry.test_interrupted import in_a_process
 from windlass_registry.archive import pack
 from windlass_registry.catalog import Catalog
@@ -27,8 +27,11 @@ from windlass_registry.samples.releases import find_sample
 from windlass_registry.samples.subscriptions import SUBSCRIPTIONS_PATH, dump_subscriptions
 from windlass_registry.sources.builtin import load_builtin
 from windlass_registry.sources.registry_samples import RegistrySamples
+from windlass_registry.store import Store
 from windlass_runner.daemon import sample_offering
 from windlass_runner.daemon.git_access import git_environment
+from windlass_runner.daemon.planning import CommitPlanning
+from windlass_runner.daemon.pushes import Pushes
 from windlass_runner.daemon.repository_settings import RepositorySettings
 from windlass_runner.daemon.sample_offering import SampleOffering
 from windlass_runner.forges.base import Proposal, Proposing
@@ -36,8 +39,10 @@ from windlass_runner.forges.git import Git
 from windlass_runner.forges.git_program import GitProgram
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.sample_offers import SampleOffer, SampleOffers
+from windlass_runner.plan.compile import PlanOptions
 from windlass_runner.run.workspace import Mirror
 from windlass_runner.upkeep.sample_updates import Answers, record
+from windlass_runner.workflow.events import Event
 
 BRANCH = "windlass/update-fit-v1.1.0"
 THEIRS = FIT.replace("# one", "# one, newer")
@@ -119,14 +124,14 @@ class Scene:
         root.mkdir(exist_ok=True)
         own = {"PATH": os.environ["PATH"], "HOME": "/nonexistent"}
         environment = git_environment(own, root=root, urls=[self.url])
-        git, program = Git(environment=environment), GitProgram(environment=environment)
+        tool, program = Git(environment=environment), GitProgram(environment=environment)
         with Ledger.open(root / "ledger.db") as ledger:
             yield (
                 SampleOffering(
                     ledger=ledger,
-                    git=git,
+                    git=tool,
                     program=program,
-                    mirror_of=lambda url: Mirror(git, root, url),
+                    mirror_of=lambda url: Mirror(tool, root, url),
                     sources=[RegistrySamples(self.world.source("daemon"))],
                     catalog=Catalog(builtin=load_builtin()),
                     proposing=lambda _url: self.forge,
@@ -290,6 +295,44 @@ def test_a_folder_of_this_machine_is_no_sample_here(scene: Scene, tmp_path: Path
     scene.push({SUBSCRIPTIONS_PATH: text.replace("acme/fit@v1", str(tmp_path / "world" / "fit-1.1.0"))})
     scene.release("1.1.0", fit_sh=THEIRS)
     assert scene.offer() is None
+
+
+ANY_PUSH = "on: push\njobs: {one: {uses: script@v1, with: {script: 'true'}}}\n"
+
+
+def test_what_nobody_has_looked_at_runs_nowhere_until_somebody_has(scene: Scene) -> None:
+    scene.push({".windlass/workflows/fit.yaml": ANY_PUSH})
+    scene.release("1.1.0", fit_sh=THEIRS)
+    assert scene.offer() is not None
+    sha = scene.git("rev-parse", BRANCH).strip()
+
+    def runs(ref: str, commit: str, ledger: Ledger) -> int:
+        tool, root = Git(environment={"PATH": os.environ["PATH"]}), scene.folder / "storage"
+        planning = CommitPlanning(
+            git=tool,
+            packages=Store(root / "packages"),
+            catalog=Catalog.of_builtin(),
+            options=PlanOptions(),
+        )
+        pushes = Pushes(
+            ledger=ledger,
+            git=tool,
+            mirror_of=lambda url: Mirror(tool, root, url),
+            plan=planning,
+            shows_skipped=lambda _url: False,
+            clock=lambda: 1.0,
+        )
+        push = Event(kind="push", repository=scene.url, ref=f"refs/heads/{ref}", sha=commit)
+        return len(pushes.take(push, observed_at=None))
+
+    with scene.opened() as (_, ledger):
+        assert runs(BRANCH, sha, ledger) == 0
+        assert runs("main", sha, ledger) == 1  # merged as it is: a person did that
+        git(scene.repository.work, "fetch", "-q", str(scene.repository.bare), BRANCH)
+        git(scene.repository.work, "checkout", "-q", "FETCH_HEAD")
+        theirs = scene.repository.commit({"fit/fit.sh": "# looked at\n"})
+        scene.repository.push(f"HEAD:{BRANCH}")
+        assert runs(BRANCH, theirs, ledger) == 1
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to own files as somebody else")
