@@ -1,7 +1,7 @@
 """What a job was expected to reach (`expect`), held against its metrics when its program has succeeded.
 
-Judged in `run.attempt`; the verdicts go into the ledger with the attempt's end, in one transaction, and are
-never reckoned anew: everybody who shows them reads them there.
+Judged in `run.conclusion`; the verdicts go into the ledger with the attempt's end, in one transaction, and
+are never reckoned anew: everybody who shows them reads them there.
 """
 
 from __future__ import annotations
