@@ -14,6 +14,7 @@ from windlass_runner.expressions.templates import evaluate_template
 from windlass_runner.expressions.values import to_text, untrusted
 from windlass_runner.plan.given import inputs_of, name_of_outer
 from windlass_runner.plan.model import GraphCall
+from windlass_runner.run.job_conditions import holds, why_skipped
 from windlass_runner.run.legs import Group, Leg
 from windlass_runner.run.states import result_word
 
@@ -24,16 +25,11 @@ class Jobs(Protocol):
     contexts: Mapping[str, Any]
     groups: dict[str, Group]
     legs: dict[str, Leg]
+    is_cancelled: bool
 
     def need(self, group: Group) -> dict[str, Any]: ...
 
     def output_of(self, job_id: str, name: str) -> Mapping[str, Any] | None: ...
-
-    def holds(
-        self, condition: str | None, contexts: Mapping[str, Any], needs: Mapping[str, Any], has_failed: bool
-    ) -> bool: ...
-
-    def why_skipped(self, condition: str | None, needs: Mapping[str, Any]) -> str: ...
 
 
 class Calls:
@@ -108,7 +104,11 @@ class Calls:
     def _outputs(self, call: GraphCall) -> dict[str, Any]:
         if not call.outputs:
             return {}
-        contexts = {**self.contexts(call.id), "jobs": self.needs(call.jobs)}
+        jobs = self.needs(call.jobs)
+        try:
+            contexts = {**self.contexts(call.id), "jobs": jobs}
+        except ExpressionError:  # in what it was given, so that none of its jobs ran
+            return dict.fromkeys(call.outputs, "")
         return {name: _value(output.value, contexts) for name, output in call.outputs.items()}
 
     def output_of(self, job_id: str, name: str) -> Mapping[str, Any] | None:
@@ -155,9 +155,14 @@ class Calls:
             for target in targets
             for group in self._behind(target)
         )
-        if self._jobs.holds(call.condition, self.contexts(call.around), needs, has_failed):
-            return None
-        return f"{call.job_id}: {self._jobs.why_skipped(call.condition, needs)}"
+        may_run = holds(
+            call.condition,
+            self.contexts(call.around),
+            needs,
+            has_failed=has_failed,
+            is_cancelled=self._jobs.is_cancelled,
+        )
+        return None if may_run else f"{call.job_id}: {why_skipped(call.condition, needs)}"
 
     def is_stopped(self, call_id: str | None) -> bool:
         """Whether another of its matrix failed, and this one does not go on for that."""

@@ -10,12 +10,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from windlass_runner.expressions import ExpressionError, FixedHost
-from windlass_runner.expressions.templates import evaluate_condition, evaluate_template
+from windlass_runner.expressions import ExpressionError
+from windlass_runner.expressions.templates import evaluate_template
 from windlass_runner.plan.compile import expand
 from windlass_runner.plan.matrix import MatrixError
 from windlass_runner.plan.model import JobSpec, Plan, PlannedJob
 from windlass_runner.run.calls import Calls
+from windlass_runner.run.job_conditions import holds, why_skipped
 from windlass_runner.run.legs import Decision, Group, Leg
 from windlass_runner.run.states import FINAL, State, result_word, run_state
 
@@ -261,26 +262,12 @@ class Progress:
         spec = group.spec
         if self._calls.why_not(spec.call) is not None:
             return False
-        contexts = self.contexts_of(spec.id)
-        return self.holds(spec.condition, contexts, needs, group.ancestor_failed)
-
-    def holds(
-        self,
-        condition: str | None,
-        contexts: Mapping[str, Any],
-        needs: Mapping[str, Any],
-        has_failed: bool,
-    ) -> bool:
-        """Whether an `if` lets what stands below it run. Raises ExpressionError."""
-        host = FixedHost(
-            succeeded=not self.is_cancelled and all(need["result"] == "success" for need in needs.values()),
-            failed=has_failed,
-            was_cancelled=self.is_cancelled,
-        )
-        if condition is None:
-            return host.success()
-        return evaluate_condition(
-            condition, {**contexts, "needs": needs, "matrix": {}, "strategy": {}}, host=host
+        return holds(
+            spec.condition,
+            self.contexts_of(spec.id),
+            needs,
+            has_failed=group.ancestor_failed,
+            is_cancelled=self.is_cancelled,
         )
 
     def _decide_leg(
@@ -306,16 +293,7 @@ class Progress:
             return "cancelled before it started"
         if (why_not := self._calls.why_not(group.spec.call)) is not None:
             return why_not
-        return self.why_skipped(group.spec.condition, needs)
-
-    def why_skipped(self, condition: str | None, needs: Mapping[str, Any]) -> str:
-        """Why an `if` did not let something run."""
-        lacking = [
-            f"{name} ({need['result']})" for name, need in needs.items() if need["result"] != "success"
-        ]
-        if condition is None:
-            return "needs " + ", ".join(lacking)
-        return f"if: {condition}" + (f"; needs {', '.join(lacking)}" if lacking else "")
+        return why_skipped(group.spec.condition, needs)
 
     def _release_or_hold(self, group: Group, key: str, decisions: list[Decision]) -> None:
         strategy = group.spec.strategy

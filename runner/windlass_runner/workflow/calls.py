@@ -15,6 +15,8 @@ from windlass_registry.errors import Problem
 from windlass_registry.manifest import ActionManifest, GraphRuns
 from windlass_registry.near_words import did_you_mean
 from windlass_runner.expressions import ExpressionError
+from windlass_runner.expressions.nodes import Call
+from windlass_runner.expressions.signatures import HOST_FUNCTIONS
 from windlass_runner.workflow.facts import facts_within
 from windlass_runner.workflow.graphs import Graph, inspect_graph, named_as_locked
 from windlass_runner.workflow.lint import FILES, check_actions
@@ -44,6 +46,8 @@ _INSTEAD: Final = {
     "environment": "deploy in a job of its own that needs this one",
     "concurrency": "write it for the whole workflow",
 }
+
+_OF_JOBS: Final = frozenset({"env", "job", "runner", "steps"})
 
 Actions = Mapping[str, ActionManifest]
 """By the text of `uses`; the actions in the own folders of graphs are among them."""
@@ -133,6 +137,7 @@ def _check_call(
         remedy = "hand the output to the graph as an input, and write the matrix at its jobs"
         yield _problem(workflow, job.strategy.at, message, remedy)
     yield from _check_inputs(workflow, job, manifest)
+    yield from _check_values(workflow, job)
     yield from _check_secrets(workflow, job, manifest, secrets)
     yield from _check_outputs(workflow, job, manifest, graph)
 
@@ -156,6 +161,18 @@ def _check_inputs(workflow: Workflow, job: Job, manifest: ActionManifest) -> Ite
             message = f"the input '{name}' of '{job.uses}' is a {declared.type}, which 'with' cannot hand on"
             remedy = f"write it beside 'with': inputs: {{{name}: JOB.outputs.NAME}}"
             yield _problem(workflow, job.with_at.get(name, job.at), message, remedy)
+
+
+def _check_values(workflow: Workflow, job: Job) -> Iterator[Problem]:
+    """What a graph is given is settled before there is a job that it could be of."""
+    for name, value in job.with_.items():
+        at = job.with_at.get(name, job.at)
+        unknown = {path[0] for text in _texts(value) for path in _paths(text)} & _OF_JOBS
+        called = {call.name for text in _texts(value) for call in _calls(text)}
+        calls = {name for name in called if name.lower() in HOST_FUNCTIONS}
+        for each in sorted(unknown | calls):
+            message = f"'{each}' cannot be used in what a graph of jobs is given ('{name}')"
+            yield _problem(workflow, at, message, "use it in the jobs of the graph")
 
 
 def _check_secrets(
@@ -215,6 +232,13 @@ def _texts(value: Any) -> Iterator[str]:
         case list() | tuple():
             for item in value:
                 yield from _texts(item)
+
+
+def _calls(text: str) -> list[Call]:
+    try:
+        return [call for facts, _ in facts_within(text) for call in facts.calls]
+    except ExpressionError:  # told where the text was read
+        return []
 
 
 def _paths(text: str) -> list[tuple[str, ...]]:

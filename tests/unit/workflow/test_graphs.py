@@ -104,6 +104,8 @@ def test_a_graph_is_no_step(tmp_path: Path) -> None:
         ("with: {data: x}", "the input 'data' of './flow' is a volume, which 'with' cannot hand on"),
         ("with: {plain: secret:X}", "'./flow' may not be given a secret as 'plain'"),
         ("with: {token: 'x${{ secrets.X }}'}", "a secret is part of the input 'token'"),
+        ("with: {plain: '${{ env.X }}'}", "'env' cannot be used in what a graph of jobs is given"),
+        ("with: {plain: \"${{ hashFiles('x') }}\"}", "'hashFiles' cannot be used in what a graph"),
     ],
 )
 def test_what_does_not_belong_at_a_graph_is_refused(tmp_path: Path, beside: str, message: str) -> None:
@@ -125,6 +127,15 @@ def test_a_secret_that_a_graph_is_handed_is_used_where_secrets_are(tmp_path: Pat
     found = problems(tmp_path, "jobs: {x: {uses: ./flow, with: {token: secret:X}}}", flow=manifest)
     assert [each.message for each in found] == [
         "the input 'token' may be a secret, and cannot be used here (if)"
+    ]
+
+
+def test_a_default_takes_nobodys_secret(tmp_path: Path) -> None:
+    inputs = "inputs:\n  token: {default: '${{ secrets.HUB }}'}\n"
+    manifest = f"{HEAD}{inputs}{RUNS}    a: {{steps: [{{run: x}}]}}\n"
+    found = told(problems(tmp_path, "jobs: {x: {uses: ./flow}}", flow=manifest))
+    assert found == [
+        "flow/action.yml:4:20: 'secrets' cannot be used in the default of the input 'token' of a graph"
     ]
 
 
