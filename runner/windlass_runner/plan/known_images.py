@@ -9,6 +9,7 @@ secret, the event and what somebody gives to a run are not.
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -45,13 +46,15 @@ class KnownImages:
 def known_images(spec: JobSpec, workflow: Workflow) -> KnownImages:
     """The images of a job, of its steps, actions and services, without an event."""
     if spec.call is not None:  # it sees the inputs of its graph, and nothing of the workflow's env
-        late = {name: _late(name) for name in _named_inputs([*_as_written(spec), *_behind(spec, workflow)])}
+        late = {
+            name: _late(name) for name in _named_inputs([*_as_written(spec), *_behind(spec, workflow.env)])
+        }
         inputs = {**late, **{name: _fixed(name, value) for name, value in spec.given.items()}}
         workflow = replace(workflow, inputs=inputs, env={})
     texts = _as_written(spec)
     if not any("${{" in text for text in texts):
         return KnownImages(names=tuple(filter(is_image_name, named_images(spec, {}))))
-    named = _named_inputs([*texts, *_behind(spec, workflow)])
+    named = _named_inputs([*texts, *_behind(spec, workflow.env)])
     found: dict[str, None] = {}
     for inputs in itertools.islice(_ways(workflow.inputs, named), _WAYS):
         for contexts in _legs(spec, {"inputs": inputs, "env": _env(spec, workflow.env, {"inputs": inputs})}):
@@ -79,18 +82,33 @@ def planned_images(plan: Plan) -> dict[str, str]:
     """The images that are known before the first job of a run starts, each with the first job that names it.
     Of jobs whose matrix another job's output gives, only what does not depend on that."""
     found: dict[str, str] = {}
-    fixed: dict[str, bool] = {}
+    axes = {spec.id: _axes(spec, plan.env) for spec in plan.specs.values()}
+    done: set[str] = set()
     for job in plan.jobs:
-        spec = plan.specs[job.job_id]
-        is_known = fixed.get(spec.id)
-        if is_known is None:
-            fixed[spec.id] = not any("${{" in text for text in _as_written(spec))
-        elif is_known:
+        names = axes[job.job_id]
+        mark = job.key if names is None else job.job_id
+        if names:
+            mark += json.dumps([job.matrix.get(name) for name in names], sort_keys=True)
+        if mark in done:
             continue
+        done.add(mark)
+        spec = plan.specs[job.job_id]
         for image in named_images(spec, _contexts(plan, spec, job)):
             if is_image_name(image):
                 found.setdefault(image, spec.id)
     return found
+
+
+def _axes(spec: JobSpec, env: Mapping[str, Scalar]) -> tuple[str, ...] | None:
+    """The keys of its matrix on which the images of a job depend; None: perhaps on all, or on the leg's
+    number."""
+    texts = _as_written(spec)
+    if not any("${{" in text for text in texts):
+        return ()
+    paths = [path for path in _paths([*texts, *_behind(spec, env)]) if path[0] in ("matrix", "strategy")]
+    if any(path[0] == "strategy" or len(path) == 1 or path[1] == ANY for path in paths):
+        return None
+    return tuple(sorted({path[1] for path in paths}))
 
 
 def _contexts(plan: Plan, spec: JobSpec, job: PlannedJob) -> dict[str, Any]:
@@ -111,9 +129,9 @@ def _as_written(spec: JobSpec) -> list[str]:
     return [spec.image, *(service.image for service in spec.services), *named]
 
 
-def _behind(spec: JobSpec, workflow: Workflow) -> Iterator[str]:
+def _behind(spec: JobSpec, env: Mapping[str, Scalar]) -> Iterator[str]:
     """What these texts may draw from."""
-    yield from texts_in([spec.strategy, dict(spec.env), dict(workflow.env)])
+    yield from texts_in([spec.strategy, dict(spec.env), dict(env)])
     yield from texts_in(list(_handed_over(spec.steps)))
 
 

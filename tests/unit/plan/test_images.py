@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from windlass_registry.catalog import Catalog
 from windlass_runner.plan.compile import PlanOptions
 from windlass_runner.plan.images import images_of
+from windlass_runner.plan.known_images import planned_images
 from windlass_runner.run.prepare import plan_run
 from windlass_runner.workflow.events import Event
 from windlass_runner.workflow.parse import parse_workflow
@@ -42,3 +44,29 @@ def test_the_images_of_a_job_are_known_as_far_as_they_can_be(
     )
     found = images_of(plan.specs["a"], {"inputs": plan.inputs})
     assert found == (images if images is not None else ("x:${{ matrix.v }}",))
+
+
+def test_the_images_of_a_run_are_told_with_the_first_job_that_names_each(tmp_path: Path) -> None:
+    text = """
+inputs: {tag: {type: string, default: '1'}}
+env: {BASE: 'env:${{ inputs.tag }}'}
+jobs:
+  a:
+    image: 'leg:${{ matrix.v }}'
+    strategy: {matrix: {other: [1, 2, 3], v: [x, y]}}
+    outputs: {o: {type: string}}
+    steps: [{run: x}, {run: x, image: '${{ env.BASE }}'}, {run: x, image: 'n:${{ strategy.job-index }}'}]
+  b: {needs: a, image: '${{ needs.a.outputs.o }}', services: {db: {image: redis}}, steps: [{run: x}]}
+  c: {needs: a, image: 'leg:x', steps: [{run: x}]}
+"""
+    plan = plan_run(
+        parse_workflow(text, path="w.yaml"),
+        event=replace(EVENT, inputs={"tag": "7"}),
+        reason="",
+        root=tmp_path,
+        pins=None,
+        catalog=Catalog.of_builtin(),
+        options=PlanOptions(),
+    )
+    numbered = {f"n:{index}": "a" for index in range(6)}
+    assert planned_images(plan) == {"leg:x": "a", "env:7": "a", "leg:y": "a", "redis": "b", **numbered}
