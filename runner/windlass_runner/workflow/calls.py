@@ -111,12 +111,32 @@ def _too_deep(workflow: Workflow, job: Job, above: tuple[str, ...]) -> Problem |
 
 def _check_steps(workflow: Workflow, actions: Actions) -> Iterator[Problem]:
     graphs = {uses for uses, manifest in actions.items() if isinstance(manifest.runs, GraphRuns)}
-    for job in workflow.jobs.values():
+    for job in workflow.jobs.values() if graphs else ():
+        if job.uses is not None and job.uses not in graphs:
+            yield from _check_inside(workflow, job.uses, job.uses_at or job.at, actions, graphs)
         for step in job.steps:
             if step.uses in graphs:
                 message = f"'{step.uses}' is a graph of jobs, which stands for a job and is no step"
                 remedy = f"write 'uses: {step.uses}' at a job of its own, and let this one need it"
                 yield _problem(workflow, step.uses_at or step.at, message, remedy)
+            elif step.uses is not None:
+                yield from _check_inside(workflow, step.uses, step.uses_at or step.at, actions, graphs)
+
+
+def _check_inside(
+    workflow: Workflow, uses: str, at: Position, actions: Actions, graphs: set[str]
+) -> Iterator[Problem]:
+    """Graphs among the steps of a composite action, and of those that it uses in turn."""
+    waiting, seen = [uses], {uses}
+    while waiting:
+        around = waiting.pop()
+        inner = actions[around].uses() if around in actions else ()
+        for each in inner:
+            if each in graphs:
+                message = f"'{around}' uses '{each}' as a step, which is a graph of jobs and stands for a job"
+                yield _problem(workflow, at, message, f"write 'uses: {each}' at a job of its own")
+        waiting += [each for each in inner if each not in seen and each not in graphs]
+        seen.update(inner)
 
 
 def _check_call(

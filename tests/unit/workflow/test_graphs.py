@@ -90,6 +90,14 @@ def test_a_graph_is_no_step(tmp_path: Path) -> None:
     assert found[0].remedy == "write 'uses: ./flow' at a job of its own, and let this one need it"
 
 
+def test_nor_is_it_one_in_an_action_of_several_steps(tmp_path: Path) -> None:
+    steps = "name: s\nruns: {using: composite, steps: [{uses: ./flow}]}\n"
+    found = problems(tmp_path, "jobs: {x: {uses: ./steps}}", flow=FINE, steps=steps)
+    assert told(found) == [
+        "w.yaml:1:18: './steps' uses './flow' as a step, which is a graph of jobs and stands for a job"
+    ]
+
+
 @pytest.mark.parametrize(
     ("beside", "message"),
     [
