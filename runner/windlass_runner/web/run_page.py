@@ -42,6 +42,7 @@ _PAGE_HEADERS: Final = {
     **SAFE_HEADERS,
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
     " img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",  # a page of an app that opens it has no hold on it
     "Referrer-Policy": "no-referrer",  # the address is the key to the page: no other site is told of it
 }
 
