@@ -7,7 +7,7 @@ would do so if somebody opened it by itself is refused here, so that it is never
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from xml.parsers import expat
 
@@ -56,44 +56,49 @@ def read_picture(entry: Entry, *, path: str) -> Picture:
     """
     found = _wrong(entry)
     if found is not None:
-        line, message, remedy = found
-        raise AuthorError(Problem(path=path, line=line, column=0, message=message, remedy=remedy))
+        raise AuthorError(replace(found, path=path))
     return Picture(name=entry.name, content=entry.content)
 
 
-def _wrong(entry: Entry) -> tuple[int, str, str] | None:
-    """What is wrong with it: line (0: the whole file), message, remedy."""
+def _wrong(entry: Entry) -> Problem | None:
+    """What is wrong with it, at its place in the file."""
     suffix = suffix_of(entry.name)
     if suffix not in MEDIA_TYPES:
-        return 0, "a picture is an SVG or a PNG", "let its name end with .svg or .png"
+        return _problem("a picture is an SVG or a PNG", "let its name end with .svg or .png")
     if len(entry.name) > PICTURE_CHARS or not entry.name.isprintable():
-        return 0, "the picture has a name that cannot be shown", "call it picture.svg"
+        return _problem("the picture has a name that cannot be shown", "call it picture.svg")
     if entry.target is not None:
-        return 0, "the picture is a link", "put the file itself there"
+        return _problem("the picture is a link", "put the file itself there")
     if len(entry.content) > LARGEST_BYTES:
         size = f"the picture has {len(entry.content):,} bytes"
-        return 0, f"{size}, more than {LARGEST_BYTES:,}", "make it smaller, or leave details out"
+        return _problem(f"{size}, more than {LARGEST_BYTES:,}", "make it smaller, or leave details out")
     return _wrong_png(entry.content) if suffix == ".png" else _wrong_svg(entry.content)
 
 
-def _wrong_png(content: bytes) -> tuple[int, str, str] | None:
+def _wrong_png(content: bytes) -> Problem | None:
     """https://www.w3.org/TR/png-3/#5PNG-file-signature, and 11.2.1 for the header."""
     if not content.startswith(_PNG) or len(content) < 33:
-        return 0, "this is no PNG", "save it as one again"
+        return _problem("this is no PNG", "save it as one again")
     sides = [int.from_bytes(content[start : start + 4], "big") for start in (16, 20)]
     if not all(0 < side <= LARGEST_PIXELS for side in sides):
         text = f"the picture is {sides[0]} by {sides[1]} points"
-        return 0, f"{text}, more than {LARGEST_PIXELS} on a side", "scale it down"
+        return _problem(f"{text}, more than {LARGEST_PIXELS} on a side", "scale it down")
     return None
 
 
-def _wrong_svg(content: bytes) -> tuple[int, str, str] | None:
+def _wrong_svg(content: bytes) -> Problem | None:
     check = _SvgCheck()
     try:
         check.parser.Parse(content, True)
     except expat.ExpatError as error:
-        return error.lineno, f"this is no SVG: {expat.ErrorString(error.code)}", "save it as one again"
+        what = f"this is no SVG: {expat.ErrorString(error.code)}"
+        return _problem(what, "save it as one again", line=error.lineno, column=error.offset + 1)
     return check.wrong
+
+
+def _problem(message: str, remedy: str, *, line: int = 0, column: int = 0) -> Problem:
+    """Line 0: of the whole file."""
+    return Problem(path="", line=line, column=column, message=message, remedy=remedy)
 
 
 class _SvgCheck:
@@ -106,13 +111,14 @@ class _SvgCheck:
         self.parser.EndElementHandler = self._end
         self.parser.StartDoctypeDeclHandler = self._doctype
         self.parser.ProcessingInstructionHandler = self._instruction
-        self.wrong: tuple[int, str, str] | None = None
+        self.wrong: Problem | None = None
         self._depth = 0
         self._style: list[str] | None = None
 
     def _note(self, what: str, remedy: str = "leave it out: a picture only draws") -> None:
         if self.wrong is None:
-            self.wrong = (self.parser.CurrentLineNumber, what, remedy)
+            line, column = self.parser.CurrentLineNumber, self.parser.CurrentColumnNumber + 1
+            self.wrong = _problem(what, remedy, line=line, column=column)
 
     def _element(self, name: str, attributes: dict[str, str]) -> None:
         space, _, tag = name.rpartition(" ")

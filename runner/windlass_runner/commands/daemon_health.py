@@ -50,7 +50,7 @@ def _of_github(told: Mapping[str, Any]) -> list[tuple[str, str]]:
     found = [
         (str(repository["name"]), tame(str(repository[kind])))
         for repository in told.get("repositories", ())
-        for kind in ("post_error", "comment_error", "reconcile_error")
+        for kind in ("post_error", "comment_error", "reconcile_error", "sample_error")
         if repository.get(kind)
     ]
     return [*found, *((name, tame(str(error))) for name, error in told.get("credentials", {}).items())]

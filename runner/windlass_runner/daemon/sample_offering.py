@@ -7,7 +7,7 @@ outside, and what is seen outside says how far it came; so a release is offered 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -209,7 +209,7 @@ class SampleOffering:
         return self._conclude(offer, "offered", page=page, note=note)
 
     def _plan(self, branch: _Branch, root: Path, one: Subscription, release: SampleRelease) -> Update:
-        return plan_update(
+        update = plan_update(
             root,
             one,
             release,
@@ -220,6 +220,7 @@ class SampleOffering:
             ),
             merge=merge_with_git(self._program, labels=merge_labels(one, release)),
         )
+        return replace(update, new=replace(update.new, source=one.source))  # as its subscriber calls it
 
     def _lock(self, root: Path) -> tuple[Problem, ...]:
         """Pin what the workflows use by now, where the repository pins at all; what is pinned stays."""

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +108,8 @@ class Scene:
         sample = release.load()
         answers = Answers(parameters={"bucket": "data", "epochs": 3}, accepted="", asked="acme/fit@v1")
         files = files_of(sample, answers.parameters, name="fit", folder="fit", shown_as="acme/fit")
-        subscription = record(release, sample, answers, files, name="fit", folder="fit")
+        found = record(release, sample, answers, files, name="fit", folder="fit")
+        subscription = replace(found, source="as-ann-calls-it")
         written = {path: file.content.decode() for path, file in files.items()}
         self.push({**written, SUBSCRIPTIONS_PATH: dump_subscriptions({"fit": subscription})})
 
@@ -187,6 +188,7 @@ def test_a_newer_release_is_offered_once_with_the_edits_that_are_here(scene: Sce
     assert scene.show("fit/fit.sh") == THEIRS + "echo mine\n"
     assert (scene.show("fit/notes.txt"), scene.show("fit/more.txt")) == ("new\n", "more\n")
     assert 'version: "1.1.0"' in scene.show(SUBSCRIPTIONS_PATH)
+    assert 'source: "as-ann-calls-it"' in scene.show(SUBSCRIPTIONS_PATH)
     changed = scene.git("diff", "--name-only", "main", BRANCH).split()
     assert changed == [SUBSCRIPTIONS_PATH, "fit/fit.sh", "fit/more.txt", "fit/notes.txt"]
     assert scene.git("rev-parse", f"{BRANCH}^") == scene.git("rev-parse", "main")

@@ -70,7 +70,7 @@ def test_what_does_more_than_draw_is_refused(content: str, message: str) -> None
 def test_the_line_is_told() -> None:
     with pytest.raises(AuthorError) as caught:
         read(f"{HEAD}\n<g/>\n<script/></svg>")
-    assert caught.value.problems[0].line == 3
+    assert (caught.value.problems[0].line, caught.value.problems[0].column) == (3, 1)
 
 
 @pytest.mark.parametrize(
