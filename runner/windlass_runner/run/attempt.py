@@ -46,12 +46,12 @@ class Attempt:
         self.spec = task.spec
         self.number = task.number
         self._folders = task.folders
-        self._figures = Figures(task.folders, on_metrics)
+        self._figures = Figures(self._folders, on_metrics)
         self._on_waiting = on_waiting
         self._on_app = on_app
         self._on_started: Callable[[], None] = _nothing
         self._ready: ReadyAttempt | None = None
-        self._stopping = Stopping(task.folders, clock=task.around.clock)
+        self._stopping = Stopping(self._folders, clock=task.around.clock)
         self._left: tuple[Container, ...] = ()
 
     # -- from outside ----------------------------------------------------------------------------
@@ -127,6 +127,7 @@ class Attempt:
         if self._ready is None:
             self._ready = make_ready(
                 self.task,
+                self._folders,
                 figures=self._figures,
                 stopping=self._stopping,
                 on_started=lambda: self._on_started(),

@@ -42,13 +42,13 @@ def _succeeded(attempt: ReadyAttempt) -> Ending:
     task, around = attempt.task, attempt.task.around
     if attempt.host.log_problem is not None:
         raise attempt.host.log_problem
-    around.engine.reclaim([task.folders.outputs], image=attempt.image_here())
+    around.engine.reclaim([attempt.folders.outputs], image=attempt.image_here())
     contexts = attempt.scope.contexts
     ending = collect(
         task.spec,
         task.job.key,
         said=said_outputs(task.spec, attempt.steps.said, contexts),
-        folders=task.folders,
+        folders=attempt.folders,
         target=around.storage.outputs(around.run.id, task.job.key),
         log=attempt.log,
     )
@@ -82,10 +82,10 @@ def _judged(attempt: ReadyAttempt, ending: Ending) -> Ending:
 def _unsuccessful(attempt: ReadyAttempt, stop: Stop | None) -> Ending:
     task, around, host = attempt.task, attempt.task.around, attempt.host
     full = full_disk(task) or host.log_problem
-    around.engine.reclaim([task.folders.outputs], image=attempt.image_here())
+    around.engine.reclaim([attempt.folders.outputs], image=attempt.image_here())
     target = around.storage.outputs(around.run.id, task.job.key)
     artifacts = collect_artifacts(
-        task.spec, task.job.key, folders=task.folders, target=target, log=attempt.log
+        task.spec, task.job.key, folders=attempt.folders, target=target, log=attempt.log
     )
     if stop is not None:
         reason = _with_excess(attempt, stop.because)
@@ -136,7 +136,7 @@ def with_last_words(attempt: ReadyAttempt, ending: Ending) -> Ending:
     return with_remarks(
         replace(ending, images=attempt.host.images),
         attempt.task.spec,
-        folders=attempt.task.folders,
+        folders=attempt.folders,
         figures=attempt.figures,
         log=attempt.log,
     )

@@ -8,7 +8,7 @@ from windlass_runner.run.ready_attempt import ReadyAttempt
 
 def keep_for_later(attempt: ReadyAttempt) -> None:
     """Take it over. Where that fails, later runs do without; the log says why."""
-    around, added = attempt.task.around, attempt.task.folders.cache_new
+    around, added = attempt.task.around, attempt.folders.cache_new
     if not is_folder_itself(added):
         return
     scratches = around.storage.scratches

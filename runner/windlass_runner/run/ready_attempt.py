@@ -16,6 +16,7 @@ from windlass_runner.run.frame import Frame
 from windlass_runner.run.log_file import LogWriter
 from windlass_runner.run.logs import JobLog
 from windlass_runner.run.scope import Scope
+from windlass_runner.run.scratch import AttemptFolders
 from windlass_runner.run.steps import Steps
 from windlass_runner.run.stopping import Stopping
 from windlass_runner.workflow.model import Service
@@ -26,6 +27,7 @@ class ReadyAttempt:
     """An attempt with its folders made and its texts settled, as far as they can be ahead."""
 
     task: Task
+    folders: AttemptFolders
     frame: Frame
     scope: Scope
     steps: Steps
@@ -58,6 +60,7 @@ class ReadyAttempt:
 
 def make_ready(
     task: Task,
+    folders: AttemptFolders,
     *,
     figures: Figures,
     stopping: Stopping,
@@ -65,7 +68,7 @@ def make_ready(
     on_waiting: Callable[[str], None],
     left: tuple[Container, ...],
 ) -> ReadyAttempt:
-    """Put the parts of an attempt together. `on_started`, `on_waiting`, `left`: see `AttemptHost`.
+    """Put the parts of an attempt together. `folders`: the task's. The rest but `figures`: see `AttemptHost`.
 
     Raises:
         ExpressionError, WindlassError, OSError
@@ -75,7 +78,7 @@ def make_ready(
     app = claim_app(task)
     frame = make_frame(task, contexts, told=None if app is None else app.environment())
     log = _open_log(task, contexts["secrets"])
-    around, folders = task.around, task.folders
+    around = task.around
     host = AttemptHost(
         around.engine,
         frame,
@@ -92,6 +95,7 @@ def make_ready(
     steps = Steps(host, folders=folders, env=frame.env, action_folder=around.action_folder)
     return ReadyAttempt(
         task=task,
+        folders=folders,
         frame=frame,
         scope=Scope(contexts=contexts),
         steps=steps,
