@@ -71,7 +71,12 @@ def get_pull(call: Call) -> Answer:
 @route("get", "/repos/{owner}/{repo}/issues/{issue_number}/comments")
 def list_comments(call: Call) -> Answer:
     number = int(call.path["issue_number"])
-    chosen = [found for found in call.repository.comments.values() if found["number"] == number]
+    since = call.query.get("since") or ""
+    chosen = [
+        found
+        for found in call.repository.comments.values()
+        if found["number"] == number and str(stamp(found["created_at"])) >= since
+    ]
     items, link = page(call, [_comment(call, found) for found in chosen])
     return Answer(status=200, body=items, headers=link)
 

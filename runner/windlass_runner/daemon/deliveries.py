@@ -74,15 +74,29 @@ def observed(repository: str, events: Sequence[Event], *, at: float) -> NewDeliv
     )
 
 
-def observed_pull_request(event: Event, *, at: float) -> NewDelivery:
-    """A pull request's new commit, seen in a reading that began at `at`, for the inbox."""
+def observed_pull_request(event: Event, *, at: float, what: str = "") -> NewDelivery:
+    """A pull request's new commit, or `what` else is new of it, seen in a reading that began at `at`, for the
+    inbox."""
     return NewDelivery(
-        id=f"poll:{event.repository}:{event.ref}:{at!r}",
+        id=f"poll:{event.repository}:{event.ref}:{at!r}" + (f":{what}" if what else ""),
         forge="poll",
         repository=event.repository,
         kind=event.kind,
         headers={},
         body=_body((event,), (), at),
+    )
+
+
+def observed_comment(id: int, commands: Sequence[Command], *, repository: str) -> NewDelivery:
+    """What a comment asks for that was read, for the inbox. `id`: the forge's number of the comment."""
+    told = [replace(command, repository=repository) for command in commands]
+    return NewDelivery(
+        id=f"comment:{repository}:{id}",
+        forge="poll",
+        repository=repository,
+        kind="issue_comment",
+        headers={},
+        body=_body((), told, None),
     )
 
 

@@ -14,11 +14,13 @@ from windlass_registry.errors import WindlassError
 from windlass_runner.daemon.deliveries import from_github, observed_pull_request
 from windlass_runner.daemon.journal import Journal
 from windlass_runner.daemon.repository_settings import RepositorySettings
+from windlass_runner.daemon.unheard import Unheard
 from windlass_runner.daemon.worker import backoff_s
 from windlass_runner.forges.base import DeliveryRefused
 from windlass_runner.forges.github.deliveries import is_known, read_delivery
 from windlass_runner.ledger.inbox import Inbox
 from windlass_runner.ledger.ledger import Ledger
+from windlass_runner.ledger.records import NewDelivery
 from windlass_runner.workflow.events import NO_COMMIT, Event
 
 if TYPE_CHECKING:
@@ -205,6 +207,11 @@ class _PullRequests:
         self._ledger = ledger
         self._clock = clock
         self._observed = f"{settings.url}#pulls"
+        self._unheard = (
+            Unheard(settings, github=github, ledger=ledger, clock=clock)
+            if settings.webhook_secret is None
+            else None
+        )
         self._etag: str | None = None
 
     def look(self) -> bool:
@@ -215,12 +222,18 @@ class _PullRequests:
         found = self._github.fetch_pull_requests(self._settings.url, etag=self._etag, whole=is_first)
         if found is None:
             return False
+        talk: tuple[list[NewDelivery], dict[str, str]] = ([], {})
+        if self._unheard is not None:
+            talk = self._unheard.read(found)
         heads = {event.ref or "": event.sha for event in found.events}
         moved = [event for event in found.events if last.get(event.ref or "") != event.sha]
         with self._ledger.transaction():
             if self._settings.run_existing or not is_first:
                 news = [_news(event, before=last.get(event.ref or "")) for event in moved]
                 self._ledger.inbox.put_all([observed_pull_request(event, at=at) for event in news], at=at)
+            if self._unheard is not None:
+                self._ledger.inbox.put_all(talk[0], at=at)
+                self._unheard.note(talk[1], at=at)
             seen = heads if found.is_whole else {**last, **heads}
             self._ledger.refs.observe(self._observed, {**seen, _KNOWN_MARK: NO_COMMIT}, at=at)
         self._etag = found.etag

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,13 @@ import pytest
 
 from github_double.server import Fault, GitHubDouble, open_double
 from github_double.world import Repository as Hosted
-from github_double.world import World, private_key, real_clock
+from github_double.world import World, private_key, real_clock, stamp
 from integration.daemon.serving import Repository, Serving, wait_until
 from integration.forges.posting import URL, app_account
+from windlass_runner.daemon.deliveries import read_news
 from windlass_runner.daemon.reconciling import Reconciling
 from windlass_runner.daemon.repository_settings import RepositorySettings
+from windlass_runner.daemon.secret_sources import SecretSource
 from windlass_runner.forges.github.forge import GitHub, HostedRepository
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.records import RunRecord
@@ -272,6 +275,87 @@ def test_pull_requests_are_told_of_when_they_move_and_cost_nothing_while_they_do
     room.begin()
     room.turn()
     assert room.taken() == []  # a new life knows them
+
+
+def said(hosted: Hosted, body: str, *, ago_s: float = 0.0, number: int = 7, login: str = "ada") -> None:
+    """Somebody writes a comment, by which the pull request is updated."""
+    id, at = 900 + len(hosted.comments), time.time() - ago_s
+    comment = {"id": id, "number": number, "body": body, "login": login, "created_at": at}
+    hosted.comments[id] = comment
+    hosted.pulls[number] = {**hosted.pulls[number], "updated_at": f"{stamp(at)}", "title": f"{id}"}
+
+
+def commands(room: Room) -> list[tuple[str, str | None]]:
+    """What is new of commands: the delivery's id and what is asked for."""
+    news = [read_news(delivery) for delivery in room.ledger.inbox.take(99, at=1.0)]
+    for one in news:
+        room.ledger.inbox.done(one.id, at=1.0)
+    return [(one.id, command.job) for one in news for command in one.commands]
+
+
+def test_without_webhooks_comments_are_read_once_and_only_where_something_is_new(
+    room: Room, hub: GitHubDouble, hosted: Hosted
+) -> None:
+    hosted.pulls[7] = {**pull(7, A), "updated_at": stamp(time.time() - 60)}
+    said(hosted, "/approve before-our-time", ago_s=50)
+    room.turn()
+    for _ in range(2):
+        room.turn()
+    assert (commands(room), hub.requests("GET", "/comments$")) == ([], [])
+
+    said(hosted, "nice\r\n/approve production\r\n", ago_s=30)
+    said(hosted, "/approve nothing", login="helper[bot]", ago_s=20)
+    room.turn()
+    room.begin()
+    room.turn()
+    assert commands(room) == [(f"comment:{URL}:901", "production")]
+
+    said(hosted, "/approve staging", ago_s=10)
+    room.turn()
+    assert commands(room) == [(f"comment:{URL}:903", "staging")]
+    assert len(hub.requests("GET", "/comments$")) == 2
+
+
+def test_comments_of_long_ago_are_not_taken_up_again(room: Room, hosted: Hosted) -> None:
+    hosted.pulls[7] = {**pull(7, A), "updated_at": stamp(1.0)}
+    room.turn()
+    said(hosted, "/approve production", ago_s=2 * 24 * 3600)
+    room.turn()
+    assert commands(room) == []
+
+
+def test_without_webhooks_labels_are_told_as_they_come_and_go(room: Room, hosted: Hosted) -> None:
+    def labelled(*names: str, at: float) -> None:
+        usual = {"id": 1, "node_id": "L", "url": "https://x.y", "description": "", "default": False}
+        labels = [{**usual, "name": name, "color": "ffffff"} for name in names]
+        hosted.pulls[7] = {**pull(7, A), "labels": labels, "updated_at": stamp(at)}
+
+    labelled("gpu", at=10.0)
+    room.turn()
+    assert room.taken() == []
+    labelled("fast", "slow", at=20.0)
+    room.turn()
+    told = [
+        (event.action, event.payload["label"]["name"], event.payload["label"].get("color"))
+        for delivery in room.ledger.inbox.take(9, at=1.0)
+        for event in read_news(delivery).events
+    ]
+    assert told == [
+        ("labeled", "fast", "ffffff"),
+        ("labeled", "slow", "ffffff"),
+        ("unlabeled", "gpu", None),
+    ]
+
+
+def test_where_webhooks_come_nothing_of_that_is_asked_for(
+    room: Room, hub: GitHubDouble, hosted: Hosted
+) -> None:
+    room.begin(webhook_secret=SecretSource(env="HOOK"))
+    hosted.pulls[7] = {**pull(7, A), "updated_at": stamp(1.0)}
+    room.turn()
+    said(hosted, "/approve production")
+    room.turn()
+    assert (room.taken(), hub.requests("GET", "/comments$")) == ([], [])
 
 
 def test_an_app_without_a_webhook_has_missed_nothing(

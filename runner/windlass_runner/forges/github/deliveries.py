@@ -248,14 +248,24 @@ def _issue_comment(payload: Payload) -> _Read:
     issue = payload.object("issue")
     if payload.word("action") != "created" or issue.object_or_none("pull_request") is None:
         return ()
-    comment = payload.object("comment")
+    return _read_comment(
+        payload.object("comment"), repository=_repository(payload), number=issue.number("number")
+    )
+
+
+def comment_commands(comment: Mapping[str, Any], *, repository: str, number: int) -> tuple[Command, ...]:
+    """What a comment on a pull request, as the API gives it, asks for. Raises BadDelivery."""
+    return _read_comment(Payload(comment), repository=repository, number=number)
+
+
+def _read_comment(comment: Payload, *, repository: str, number: int) -> tuple[Command, ...]:
     author = comment.object_or_none("user")
     if author is None or _is_bot(author):  # a deleted account has no name, and no rights
         return ()
     return parse_comment(
         comment.prose("body"),
-        repository=_repository(payload),
-        number=issue.number("number"),
+        repository=repository,
+        number=number,
         actor=author.word("login"),
         said_at=comment.moment_or_none("created_at"),
     )

@@ -9,7 +9,13 @@ from typing import Final, TypeVar
 from urllib.parse import quote, urlsplit
 
 from windlass_registry.errors import OperatorError, UpstreamError
-from windlass_runner.forges.base import CommitStatus, ParsedDelivery, Proposal, PullRequestComment
+from windlass_runner.forges.base import (
+    Command,
+    CommitStatus,
+    ParsedDelivery,
+    Proposal,
+    PullRequestComment,
+)
 from windlass_runner.forges.git_login import Login
 from windlass_runner.forges.github import deliveries
 from windlass_runner.forges.github.access import Access, Account
@@ -21,6 +27,7 @@ from windlass_runner.forges.github.deployments import Deployments
 from windlass_runner.forges.github.missed import MissedDelivery, fetch_delivery, fetch_missed
 from windlass_runner.forges.github.people import (
     PullRequests,
+    fetch_comments,
     fetch_pull_request,
     fetch_pull_requests,
     may_write,
@@ -163,6 +170,13 @@ class GitHub:
         if found is None:
             return None
         return replace(found, events=tuple(replace(event, repository=repository) for event in found.events))
+
+    def fetch_comments(
+        self, repository: str, number: int, *, since: str
+    ) -> tuple[tuple[int, tuple[Command, ...]], ...]:
+        """What comments on a pull request ask for that were written since; see `people`."""
+        place = self._places[repository]
+        return self._at(place, lambda client, name: fetch_comments(client, name, number, since=since))
 
     def open_pull_request(self, repository: str, proposal: Proposal) -> str:
         """The page of the pull request from a branch that was pushed there; see `pull_requests`."""

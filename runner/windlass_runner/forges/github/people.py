@@ -8,7 +8,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from windlass_registry.errors import UpstreamError
-from windlass_runner.forges.base import BadDelivery
+from windlass_runner.forges.base import BadDelivery, Command
 from windlass_runner.forges.github import deliveries
 from windlass_runner.forges.github.client import Client, NotFound
 from windlass_runner.workflow.events import Event
@@ -66,6 +66,29 @@ def fetch_pull_requests(
     found = (_event_or_none(pull, repository) for pull in pulls)
     events = tuple(event for event in found if event is not None)
     return PullRequests(events=events, is_whole=is_whole, etag=read.etag)
+
+
+def fetch_comments(
+    client: Client, repository: str, number: int, *, since: str
+) -> tuple[tuple[int, tuple[Command, ...]], ...]:
+    """The comments on a pull request that were written at `since` (as GitHub writes a time) or later and ask
+    for something: the number of each, and what it asks for."""
+    path = f"/repos/{quote(repository)}/issues/{number}/comments"
+    found = []
+    for comment in client.pages(path, query={"since": since}):  # edited ones are among them
+        if isinstance(comment, dict) and str(comment.get("created_at") or "") >= since:
+            commands = _commands_or_none(comment, repository, number)
+            if commands and isinstance(comment.get("id"), int):
+                found.append((comment["id"], commands))
+    return tuple(found)
+
+
+def _commands_or_none(comment: Any, repository: str, number: int) -> tuple[Command, ...]:
+    try:
+        return deliveries.comment_commands(comment, repository=repository, number=number)
+    except BadDelivery as error:
+        log.warning("a comment on %s#%s cannot be read: %s", repository, number, error)
+        return ()
 
 
 def _event_or_none(pull: Any, repository: str) -> Event | None:
