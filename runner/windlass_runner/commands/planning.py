@@ -117,6 +117,7 @@ def plan_options(settings: Settings | None) -> PlanOptions:
         return PlanOptions()
     return PlanOptions(
         default_image=settings.runner.default_image or PlanOptions().default_image,
+        has_images=settings.hosts[0].engine != "process",
         instance_types=settings.instance_types,
         node_images=settings.actions.node_images,
     )

@@ -150,6 +150,7 @@ def _join(
         instance_types=settings.instance_types,
         node_images=settings.actions.node_images,
         default_image=settings.runner.default_image or PlanOptions().default_image,
+        has_images=settings.hosts[0].engine != "process",
     )
     registries = open_registries(
         settings.registries, storage=storage, packages=packages, clock=lambda: datetime.now(UTC)

@@ -32,6 +32,8 @@ class PlanOptions:
     variables: Mapping[str, str] = field(default_factory=dict)
     node_images: Mapping[str, str] = field(default_factory=dict)
     """Where JavaScript actions run, by their `runs.using`; those not listed in an image of its own choice."""
+    has_images: bool = True
+    """Whether jobs run in images; without them their names say nothing, and no lock has to pin them."""
     max_jobs: int = 10_000
 
 

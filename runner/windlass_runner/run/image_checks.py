@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from windlass_registry.documents import Position
 from windlass_registry.errors import AuthorError, Problem
@@ -62,7 +63,7 @@ class ImageRules:
     def notes(self, plan: Plan) -> tuple[str, ...]:
         """What the author should know of images that their lock does not pin. Those that the settings of the
         runner name are its owner's."""
-        if self.pins is None:
+        if self.pins is None or not self.options.has_images:
             return ()
         own = {self.options.default_image, *self.options.node_images.values()}
         known = [*planned_images(plan), *(base for bases in bases_of(self.lock).values() for base in bases)]
@@ -75,8 +76,19 @@ class ImageRules:
         return (f"not in the lock: {', '.join(loose)}: taken as {are} now; pin with `windlass lock`",)
 
     @property
+    def unlocked(self) -> Literal["say", "refuse"] | None:
+        """What becomes of images that the lock does not pin; see `Plan.unlocked_images`."""
+        if self._needs_lock:
+            return "refuse"
+        return "say" if self.pins is not None and self.options.has_images else None
+
+    @property
+    def _needs_lock(self) -> bool:
+        return self.policy.require_lock and self.options.has_images
+
+    @property
     def _is_asked(self) -> bool:
-        return self.policy.image_registries is not None or self.policy.require_lock
+        return self.policy.image_registries is not None or self._needs_lock
 
     @property
     def _pinned(self) -> Mapping[str, ImagePin]:
@@ -88,9 +100,9 @@ class ImageRules:
             at = place_of_image(self.workflow, job_id, image)
             if (refused := self.policy.refuses_image(image)) is not None:
                 yield self._problem(at, f"{message}: {refused}", ASK_OWNER)
-            elif self.policy.require_lock and not is_pinned(image, self._pinned):
+            elif self._needs_lock and not is_pinned(image, self._pinned):
                 yield self._problem(at, f"{message}, which {_ASKED}", self._remedy(job_id, image))
-        if self.policy.require_lock:
+        if self._needs_lock:
             yield from self._loose_bases()
 
     def _remedy(self, job_id: str, image: str) -> str:
