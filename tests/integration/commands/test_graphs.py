@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from integration.commands.conftest import Here, Project
+from integration.commands.conftest import ROOT, Here, Project
 
 BUSYBOX = "windlass-test/busybox:1"
 PINNED = f"example.org/none@sha256:{'0' * 64}"
@@ -125,6 +127,7 @@ def test_a_graph_of_the_repository_runs(project: Project) -> None:
 
 @pytest.mark.docker
 def test_a_graph_runs_in_containers(project: Project) -> None:
+    subprocess.run([sys.executable, ROOT / "scripts" / "test-images", "busybox"], check=True)
     write(project, "flow", image=BUSYBOX)
     project.workflow(workflow("./flow", image=BUSYBOX))
     ran = project.windlass(*RUN, **SECRETS)
