@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 CHUNK = 256 * 1024
-Ask = Callable[[Mapping[str, str]], Any]
-"""Asks for the object with these headers; the open answer."""
 
 
 class Item(NamedTuple):
@@ -29,8 +27,15 @@ class Item(NamedTuple):
 class Copy:
     """The copying of one object, which can be taken up where it broke."""
 
-    def __init__(self, ask: Ask, item: Item, part: Path, on_bytes: Callable[[int], None]) -> None:
-        """`on_bytes` hears of what comes, and of what has to be fetched again as a negative number."""
+    def __init__(
+        self,
+        ask: Callable[[Mapping[str, str]], Any],
+        item: Item,
+        part: Path,
+        on_bytes: Callable[[int], None],
+    ) -> None:
+        """`ask` asks for the object with these headers, and gives the open answer. `on_bytes` hears of what
+        comes, and of what has to be fetched again as a negative number."""
         self._ask = ask
         self.part = part
         self.etag = item.etag
