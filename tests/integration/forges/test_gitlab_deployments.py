@@ -117,9 +117,12 @@ def test_without_the_right_to_deploy_there_statuses_tell_alone(
 ) -> None:
     ours = forge(double)
     ours.post(status())
-    double.faults.append(Fault(method="POST", status=403, body=b'{"message": "403 Forbidden"}'))
+    double.faults.append(Fault(method="POST", times=2, status=403, body=b'{"message": "403 Forbidden"}'))
+    for _ in range(2):
+        ours.post(status(deployment("running")))
+    assert caplog.text.count("acme/vision/digits.git are not told") == 1
     ours.post(status(deployment("running")))
-    assert "deployments of https://gitlab.example.org/acme/vision/digits.git are not told" in caplog.text
+    assert double.deployed.told("production") == [("main", "running")]
 
 
 def test_an_address_that_another_environment_has_is_left(double: GitLabDouble) -> None:

@@ -54,6 +54,8 @@ class _Place:
     deployments: Deployments = field(default_factory=Deployments)
     refused: str | None = None
     """Why the last comment could not be posted."""
+    untold: str | None = None
+    """Why the last deployment could not be told."""
     current: str | None = None
     number: int | None = None
 
@@ -126,8 +128,11 @@ class GitHub:
         """Without the permission for it, checks alone tell of deployments."""
         try:
             self._at(place, lambda client, name: place.deployments.post(client, name, status))
+            place.untold = None
         except OperatorError as error:
-            log.warning("deployments of %s are not told to GitHub: %s", place.name, error)
+            if str(error) != place.untold:  # once, not with each turn of each run
+                log.warning("deployments of %s are not told to GitHub: %s", place.name, error)
+            place.untold = str(error)
 
     def _comment(self, place: _Place, comment: PullRequestComment) -> None:
         """A comment that may not be (a locked conversation, a permission that lacks) holds up nothing."""

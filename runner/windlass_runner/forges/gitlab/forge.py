@@ -62,6 +62,8 @@ class GitLab:
         self._name_of = name_of
         self._known: Recent[_Commit] = Recent()
         self._deployments = Deployments(self._api)
+        self._untold: dict[str, str] = {}
+        """Why deployments could not be told, by repository: said once."""
 
     def parse_delivery(
         self, headers: Mapping[str, str], body: bytes, secrets: Collection[str]
@@ -94,8 +96,11 @@ class GitLab:
                 commit.statuses[wanted.name] = wanted
         try:
             self._deployments.post(path, status)
+            self._untold.pop(status.repository, None)
         except OperatorError as error:  # without the right to it, statuses alone tell of deployments
-            log.warning("deployments of %s are not told to GitLab: %s", status.repository, error)
+            if self._untold.get(status.repository) != str(error):
+                log.warning("deployments of %s are not told to GitLab: %s", status.repository, error)
+            self._untold[status.repository] = str(error)
 
     def may_write(self, repository: str, login: str) -> bool:
         """See the contract."""
