@@ -72,7 +72,7 @@ def plan_run(
         plan,
         notes=(*plan.notes, *rules.notes(plan)),
         images={} if pins is None else {name: pin.reference for name, pin in pins.images.items()},
-        unlocked_images="refuse" if policy.require_lock else "say" if pins is not None else None,
+        unlocked_images=rules.unlocked,
         image_registries=policy.image_registries,
     )
 
@@ -107,6 +107,7 @@ def new_run(
         group=plan.concurrency.name if plan.concurrency else None,
         priority=plan.priority,
         snapshot=snapshot,
+        notes=plan.notes,
     )
 
 

@@ -26,8 +26,10 @@ from windlass_runner.daemon.toml_reader import SettingsError
 from windlass_runner.daemon.workflows import find_workflows
 from windlass_runner.forges.git import Git
 from windlass_runner.plan.compile import PlanOptions
+from windlass_runner.run.prepare import plan_run
 from windlass_runner.run.workspace import Mirror
 from windlass_runner.workflow.events import Event
+from windlass_runner.workflow.parse import parse_workflow
 
 ENVIRONMENT = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "GIT_CONFIG_GLOBAL": os.devnull}
 STEPS = "on: push\njobs:\n  a:\n    image: ghcr.io/acme/x:1\n    steps:\n      - uses: %s\n"
@@ -235,3 +237,20 @@ def test_a_rule_that_nobody_knows_is_an_error_with_its_line() -> None:
         settings("[policy]\nrequire_locks = true\n")
     (problem,) = caught.value.problems
     assert (problem.line, problem.remedy) == (2, "did you mean 'require_lock'?")
+
+
+def test_without_images_no_lock_is_asked_for_them(tmp_path: Path) -> None:
+    text = "on: push\njobs:\n  a: {steps: [{run: x}]}\n"
+    found = problems(tmp_path / "docker", text, policy=Policy(require_lock=True))
+    assert "runs in the image 'python:3.12'" in only(found, 3)
+    plan = plan_run(
+        parse_workflow(text, path="w.yaml"),
+        event=Event(kind="push", repository="r", sha="1" * 40),
+        reason="",
+        root=tmp_path,
+        pins=None,
+        catalog=Catalog.of_builtin(),
+        options=PlanOptions(has_images=False),
+        policy=Policy(require_lock=True),
+    )
+    assert (plan.unlocked_images, plan.notes) == (None, ())
