@@ -7,12 +7,14 @@ Writing of two machines at once is kept apart by the store itself: by conditiona
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from threading import Lock
 from typing import Any, Final
 
 from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.loaders import Loader, create_loader
 from botocore.session import Session
 
 from windlass_registry.errors import OperatorError, UpstreamError
@@ -133,6 +135,8 @@ class BucketFiles:
             status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
             if code == "NoSuchKey" or (status == 404 and operation == "head_object"):
                 return None
+            if operation == "head_object":
+                return self._call_with_reasons(path)
             if status in (409, 412):
                 raise Overtaken(path) from error
             if code in STALE_KEYS:
@@ -141,6 +145,13 @@ class BucketFiles:
             raise refused(code, status, settings) from error
         except (BotoCoreError, ValueError) as error:
             raise unanswered(error, settings) from error
+
+    def _call_with_reasons(self, path: str) -> dict[str, Any] | None:
+        """What was asked with HEAD, by GET: only with a body can a store say why it does not answer."""
+        answer = self._call("get_object", path)
+        if answer is not None:
+            answer["Body"].close()
+        return answer
 
     def _client(self) -> BaseClient:
         with self._mutex:
@@ -153,9 +164,16 @@ def _range(begin: int, end: int | None) -> str:
     return f"bytes={begin}-" if end is None else f"bytes={begin}-{end - 1}"
 
 
+@cache
+def _descriptions() -> Loader:
+    """What botocore knows of S3: much to read, and the same for every connection."""
+    return create_loader()
+
+
 def _connect(settings: StoreSettings) -> BaseClient:
     keys = None if settings.credentials is None else read_keys(settings.credentials)
     session = Session()
+    session.register_component("data_loader", _descriptions())
     config = Config(
         connect_timeout=_CONNECT_S,
         read_timeout=_READ_S,

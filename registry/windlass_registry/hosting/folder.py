@@ -3,7 +3,7 @@
 Its folder holds what only its keeper may see, and its public files too, unless its `store.toml` says that
 these lie in a bucket. Every change is checked, then written beside what is there, and becomes visible with
 `timestamp.json` (decision 0062). Two processes may work on one folder; one waits for the other. Of two
-machines that write into one bucket one is told that it was overtaken (decision 0066).
+machines that write into one bucket one is told that it was overtaken (decision 0070).
 """
 
 from __future__ import annotations

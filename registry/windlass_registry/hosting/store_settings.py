@@ -1,7 +1,7 @@
 """`store.toml` in a registry's folder: that its public files lie in a bucket, and how that is reached.
 
 It lies with the registry, and not in the settings of one server, for all that change a registry read it: the
-servers, and the commands of its owner. It holds no secret, only where they lie (decision 0066).
+servers, and the commands of its owner. It holds no secret, only where they lie (decision 0070).
 """
 
 from __future__ import annotations

@@ -90,10 +90,12 @@ def _span(request: Request, found: FoundFile) -> tuple[int, int] | None:
     match = _SPAN.match(request.headers.get("range", ""))
     if match is None or match[0] == "bytes=-" or request.headers.get("if-range", found.tag) != found.tag:
         return None
-    if not match[1]:
-        return max(0, found.size_bytes - int(match[2])), found.size_bytes
-    end = int(match[2]) + 1 if match[2] else found.size_bytes
-    return (int(match[1]), min(end, found.size_bytes)) if end > int(match[1]) else None
+    first, last = match[1], match[2]
+    if not first:
+        return max(0, found.size_bytes - int(last)), found.size_bytes
+    if last and int(last) < int(first):
+        return None
+    return int(first), min(int(last) + 1, found.size_bytes) if last else found.size_bytes
 
 
 def _headers(path: str, tag: str) -> dict[str, str]:

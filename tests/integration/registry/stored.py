@@ -38,7 +38,7 @@ def move(world: World, settings: StoreSettings) -> None:
     """Put a world's registry there; nothing that is public stays in its folder."""
     move_to_store(world.registry, settings, told=lambda what, done, of: None)
     for name in PUBLIC[:3]:
-        shutil.rmtree(world.folder / "registry" / name)
+        shutil.rmtree(world.folder / "registry" / name, ignore_errors=True)
     (world.folder / "registry" / "index.json").unlink()
 
 
