@@ -210,7 +210,7 @@ def retrain(bench: Bench) -> Iterable[str]:
     errors = {one["name"]: one["value"] for one in said}
     with (data / "rides.csv").open(newline="") as stream:
         rides = [float(row["rides"]) for row in csv.DictReader(stream)][-28:]
-    top, bottom, step = 44, 196, 17.2
+    top, bottom, step = 44, 196, 16.9
     low, high = min(rides) * 0.96, max(rides) * 1.02
 
     def spots(values: Sequence[float], first: int) -> list[tuple[float, float]]:
