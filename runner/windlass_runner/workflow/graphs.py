@@ -127,7 +127,7 @@ class _GraphReader:
         check_texts(reader, jobs, self.lines)
         self._refuse_keys()
         self._check_defaults()
-        self._check_secrets()
+        self._check_inputs()
         name = self._of_top("name")
         outputs = GraphOutputs(reader, self.lines, jobs)
         return Graph(
@@ -167,10 +167,11 @@ class _GraphReader:
                 message = f"'{each}' cannot be used in the default of the input '{name}' of a graph"
                 self.reader.error(default[1], message, "leave it out: whoever uses the graph gives it")
 
-    # -- secrets ---------------------------------------------------------------------------------
+    # -- inputs and secrets ------------------------------------------------------------------------
 
-    def _check_secrets(self) -> None:
-        """A package never names a secret: it is handed one, as an input that says so."""
+    def _check_inputs(self) -> None:
+        """Inputs stand where they are known. And a package never names a secret: it is handed one, as an
+        input that says so."""
         secret = self._secret_inputs()
         for text, named, offset in self._named():
             match named.path:
@@ -179,6 +180,12 @@ class _GraphReader:
                         locate(text, offset, self.lines),
                         "a graph cannot name a secret of the repositories that use it",
                         "declare an input, list it under permissions.secrets, and write inputs.NAME",
+                    )
+                case ("inputs", *_) if text.place is Place.RETRY:
+                    self.reader.error(
+                        locate(text, offset, self.lines),
+                        "'inputs' cannot be used here (retry of a graph's job)",
+                        "decide by what the attempt says: job.cause, job.exit-code",
                     )
                 case ("inputs", name, *_) if name in secret and "secrets" not in NAMES[text.place]:
                     self.reader.error(

@@ -43,6 +43,11 @@ def test_a_graph_that_is_fine_says_nothing(tmp_path: Path) -> None:
         ("a: {steps: [{run: x}], concurrency: one}", "6:28", "a job of a graph has no 'concurrency'"),
         ("a: {steps: [{run: 'x ${{ inputs.y }}'}]}", "6:30", "unknown workflow input 'y'"),
         ("a: {steps: [{run: 'x ${{ secrets.Y }}'}]}", "6:30", "a graph cannot name a secret of the"),
+        (
+            "a: {steps: [{run: x}], retry: {limit: 1, when: inputs == 1}}",
+            "6:52",
+            "'inputs' cannot be used here",
+        ),
         ("a: {steps: [{run: x}], env: {Y: secret:Z}}", "6:37", "a graph cannot name a secret of the"),
         (
             "a: {steps: [{uses: script@v1, with: {script: x, imag: y}}]}",
