@@ -18,6 +18,8 @@ from windlass_registry.refs import GitRef
 
 PERIOD_S: Final = 3600.0
 """How often a repository is asked."""
+FRESH_S: Final = 5.0
+"""For how long an answer stands for all tags of a repository, also for who wants to ask now."""
 _WATCHED: Final = 1000
 """How many repositories are kept in mind, those named last."""
 
@@ -61,7 +63,8 @@ class TagWatch:
             self._seen.move_to_end(ref.url)
             if len(self._seen) > _WATCHED:
                 self._seen.popitem(last=False)
-        if asks:
+            at = self._seen[ref.url].at
+        if asks and (at is None or self._clock() - at >= FRESH_S):
             self._look(ref.url)
         elif is_new:
             self._on_new()

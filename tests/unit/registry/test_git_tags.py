@@ -59,6 +59,8 @@ def test_asked_at_once_where_that_is_wanted_and_silence_is_no_move() -> None:
     server = Server(v1=OTHER)
     watch = TagWatch(server, clock=lambda: 0.0)
     assert watch.moved(ref("v1"), PINNED, asks=True) is not None
+    assert watch.moved(ref("v2"), PINNED, asks=True) is not None
+    assert len(server.asked) == 1
     server.refs = None
     assert TagWatch(server, clock=lambda: 0.0).moved(ref("v1"), PINNED, asks=True) is None
     assert watch.moved(ref(PINNED), PINNED, asks=True) is None
