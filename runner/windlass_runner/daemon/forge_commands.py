@@ -27,6 +27,9 @@ _CLOCKS_DIFFER_S: Final = 60.0
 _NO_RIGHT: Final = "only those who may write to this repository can ask for that"
 _NONE_WAITS: Final = "no job of that name waits, or it has begun to wait only since"
 _OTHERS_WAIT: Final = "other jobs wait by now than when the button was shown: look again"
+_OPENING: Final = frozenset(["approve", "approve_job", "reject_job"])
+"""What lets something through, or not. GitHub shows buttons to those who may write, but its documents do not
+promise it: so it is asked. Buttons that run again, GitHub has of its own."""
 _WHOLE_NAME: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 
 
@@ -64,9 +67,10 @@ class ForgeCommands:
         """
         words = {"command": command.kind, "repository": command.repository, "actor": command.actor}
         forge = self._asked(command.repository)
-        if not (command.is_button or forge.may_write(command.repository, command.actor)):
+        is_trusted = command.is_button and command.kind not in _OPENING
+        if not (is_trusted or forge.may_write(command.repository, command.actor)):
             self._journal.warning("command.refused", **words, reason=_NO_RIGHT)
-            self._refusals.answer(command, forge, _NO_RIGHT, key=f"no right\n{person(command.actor)}")
+            self._refuse_stranger(command, forge)
             return ()
         self._journal.info("command.taken", **words)
         try:
@@ -77,6 +81,13 @@ class ForgeCommands:
             if isinstance(error, AuthorError):
                 raise
             return ()
+
+    def _refuse_stranger(self, command: Command, forge: Asked) -> None:
+        self._refusals.answer(command, forge, _NO_RIGHT, key=f"no right\n{person(command.actor)}")
+        if command.is_button and command.mark is not None:
+            for run in self._meant(command, forge):
+                meant = _meant_gates(command, self._waiting_gates(run))
+                self._refusals.note(run, [gate.job_key for gate in meant], command, _NO_RIGHT)
 
     def _do(self, command: Command, forge: Asked, *, delivery: str) -> tuple[str, ...]:
         match command.kind:
@@ -138,14 +149,14 @@ class ForgeCommands:
 
     def _answer(self, run: RunRecord, command: Command, *, delivery: str) -> None:
         """To no gate that opened after they said it."""
-        waiting = {job.key for job in self._ledger.runs.jobs(run.id) if job.state == "waiting"}
-        gates = self._ledger.gates.of_run(run.id)
-        meant = _meant_gates(command, [gate for gate in gates if gate.job_key in waiting])
+        waiting = self._waiting_gates(run)
+        meant = _meant_gates(command, waiting)
         if not meant:
-            if _is_said(command, gates):  # by an earlier life, which did not come to the end of it
+            if _is_said(command, self._ledger.gates.of_run(run.id)):  # by an earlier life, which then ended
                 return
             if command.is_button and waiting:
-                self._refusals.note(run, sorted(waiting), command, _OTHERS_WAIT)
+                keys = sorted(gate.job_key for gate in waiting)
+                self._refusals.note(run, keys, command, _OTHERS_WAIT)
             raise _NotDone(_NONE_WAITS)
         allowed = [gate.job_key for gate in meant if may_answer(gate, command.actor)]
         if not allowed:
@@ -161,6 +172,11 @@ class ForgeCommands:
         }
         key = "\n".join((delivery, run.id, *_name(command)))
         self._ledger.requests.put("answer", payload, at=self._clock(), key=key)
+
+    def _waiting_gates(self, run: RunRecord) -> list[Gate]:
+        """Those at which jobs of a run wait now."""
+        waiting = {job.key for job in self._ledger.runs.jobs(run.id) if job.state == "waiting"}
+        return [gate for gate in self._ledger.gates.of_run(run.id) if gate.job_key in waiting]
 
     def _meant(self, command: Command, forge: Asked) -> list[RunRecord]:
         """The run that is named, or each workflow's newest run of the commit; of that repository only."""

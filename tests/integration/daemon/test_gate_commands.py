@@ -30,6 +30,7 @@ def run_id(room: Room) -> str:
     sha = room.push({"src/a": "1"}, branch="change")
     event = room.pull(sha)
     room.people.pulls[7] = event
+    room.people.writers.add("mona")
     (found,) = room.take(event)
     wait(room, found, "deploy", environment="production")
     return found
@@ -129,6 +130,15 @@ def test_a_button_is_answered_on_the_check_alone(room: Room, run_id: str) -> Non
         ("other", f"approved by mona (button) does not count: {changed}"),
     ]
     assert told(room) == []
+
+
+def test_a_button_lets_nobody_through_who_may_not_write(room: Room, run_id: str) -> None:
+    for _ in range(2):
+        room.ask("approve_job", run=run_id, mark=mark_of(["deploy"]), is_button=True, actor="eve")
+    (noted,) = refused(room, run_id)
+    assert noted[1].startswith("approved by eve (button) does not count: only those who may write")
+    assert (asked(room), told(room)) == ([], [])
+    assert room.ask("approve", sha=room.ledger.runs.get(run_id).sha, is_button=True, actor="eve") == ()
 
 
 def test_what_was_said_already_is_no_refusal(room: Room, run_id: str) -> None:

@@ -39,6 +39,7 @@ def press(hub: GitHubDouble, run: CheckRun, identifier: str, *, by: str) -> None
 def test_a_button_lets_a_deployment_go_on(
     on_github: Serving, hub: GitHubDouble, hosted: Hosted, repository: Repository
 ) -> None:
+    hosted.permissions |= {"ada": "write", "mona": "write"}
     set_in_repository(on_github, 'webhook_secret = {file = "secret"}')
     settings = on_github.folder / "windlass.toml"
     settings.write_text(settings.read_text() + ENVIRONMENT)
