@@ -218,7 +218,7 @@ def _parse_registry(text: str) -> RegistryRef:
 
 def _no_reference(text: str, parts: list[str]) -> str:
     if "/.github/workflows/" in text:
-        return "a workflow is not an action: write its jobs here, or publish its steps as an action"
+        return "a workflow is not an action: put its jobs into an action.yml with 'using: workflow'"
     if len(parts) > 1 and all(_NAME.match(part) for part in parts):
         return COPY_IT
     return "write 'name@version', 'namespace/name@version' or './folder'"

@@ -178,7 +178,9 @@ def _check_inputs(workflow: Workflow, job: Job, manifest: ActionManifest) -> Ite
     for name in job.with_:
         declared = manifest.inputs.get(name)
         if declared is not None and declared.type in FILES:
-            message = f"the input '{name}' of '{job.uses}' is a {declared.type}, which 'with' cannot hand on"
+            message = (
+                f"the input '{name}' of '{job.uses}' is of the type {declared.type}: 'with' cannot hand it on"
+            )
             remedy = f"write it beside 'with': inputs: {{{name}: JOB.outputs.NAME}}"
             yield _problem(workflow, job.with_at.get(name, job.at), message, remedy)
 

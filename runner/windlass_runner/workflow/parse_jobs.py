@@ -59,7 +59,8 @@ ELSEWHERE: Final[Mapping[str, str]] = {
     "commands": "write steps: [{run: …}]",
     "args": "write uses: container@v1 with: {args: […]}",
     "permissions": "leave it out: a job gets only the secrets that it names",
-    "secrets": "write env: {NAME: secret:NAME} for each secret that the job may see",
+    "secrets": "write env: {NAME: secret:NAME} for each secret that the job may see; to a graph of jobs they "
+    "go by its inputs: with: {NAME: secret:NAME}",
     "defaults": "write 'shell' and 'working-directory' at the step; a file's defaults stand at its top",
     "matrix": "write strategy: {matrix: …}",
     "fail-fast": "write strategy: {fail-fast: …}",

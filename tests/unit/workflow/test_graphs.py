@@ -114,7 +114,7 @@ def test_nor_is_it_one_in_an_action_of_several_steps(tmp_path: Path) -> None:
         ("with: {n: x}", "'./flow' has no input 'n'"),
         ("outputs: {n: {type: string}}", "'./flow' has no output 'n'"),
         ("outputs: {o: {type: string}}", "the output 'o' of './flow' is of the type volume"),
-        ("with: {data: x}", "the input 'data' of './flow' is a volume, which 'with' cannot hand on"),
+        ("with: {data: x}", "the input 'data' of './flow' is of the type volume: 'with' cannot hand it on"),
         ("with: {plain: secret:X}", "'./flow' may not be given a secret as 'plain'"),
         ("with: {token: 'x${{ secrets.X }}'}", "a secret is part of the input 'token'"),
         ("with: {plain: '${{ env.X }}'}", "'env' cannot be used in what a graph of jobs is given"),
