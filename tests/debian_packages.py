@@ -17,7 +17,8 @@ def needed(package: str, find: Callable[[], Found | None]) -> Found:
     """What `find` finds, after an attempt to install the package where it finds nothing."""
     found = find()
     if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", package]
+        waiting = "-oDPkg::Lock::Timeout=300"  # for others who install at the same time
+        command = ["apt-get", "install", "-y", "-qq", waiting, "--no-install-recommends", package]
         quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
         subprocess.run(command, check=False, env=quiet, stdout=subprocess.DEVNULL)
         found = find()

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import os
-import socket
+import re
 import subprocess
 import sys
+import tempfile
 import time
-import urllib.error
 import urllib.request
 from base64 import b64encode
 from collections.abc import Iterator
@@ -89,34 +89,26 @@ class Server:
 @contextmanager
 def running_server() -> Iterator[Server]:
     """The store, filled; it gives three objects on a page."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
     variables = {**os.environ, "MOTO_S3_DEFAULT_MAX_KEYS": "3"}
-    process = subprocess.Popen(command, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        endpoint = f"http://127.0.0.1:{port}"
-        _await(endpoint, process)
-        yield Server(endpoint=endpoint, keys=_fill(endpoint))
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-
-
-def _await(endpoint: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 60
-    while True:
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(command, env=variables, stdout=subprocess.DEVNULL, stderr=log)
         try:
-            urllib.request.urlopen(f"{endpoint}/moto-api/", timeout=10).close()
-            return
-        except urllib.error.HTTPError as error:
-            error.close()
-            return
-        except OSError:
-            assert process.poll() is None, "the server ended at its start"
-            assert time.monotonic() < deadline, "the server did not answer"
-            time.sleep(0.05)
+            endpoint = _endpoint(log.fileno(), process)
+            yield Server(endpoint=endpoint, keys=_fill(endpoint))
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def _endpoint(log: int, process: subprocess.Popen[bytes]) -> str:
+    """Where the server listens, as it says itself once it does."""
+    deadline = time.monotonic() + 60
+    while (said := re.search(rb"Running on (http://\S+:[1-9]\d*)\s", os.pread(log, 65536, 0))) is None:
+        assert process.poll() is None, "the server ended at its start"
+        assert time.monotonic() < deadline, "the server did not start"
+        time.sleep(0.05)
+    return said[1].decode()
 
 
 def _fill(endpoint: str) -> dict[str, tuple[str, str]]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
 import subprocess
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,9 +23,9 @@ from windlass_registry.trust.client import TrustError
 
 CONFIG = """\
 version: 0.1
-log: {{level: error, accesslog: {{disabled: true}}}}
+log: {{level: info, accesslog: {{disabled: true}}}}
 storage: {{filesystem: {{rootdirectory: {folder}}}, delete: {{enabled: true}}}}
-http: {{addr: "127.0.0.1:{port}"}}
+http: {{addr: "127.0.0.1:0"}}
 """
 
 
@@ -33,30 +33,25 @@ http: {{addr: "127.0.0.1:{port}"}}
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     program = needed("docker-registry", lambda: shutil.which("docker-registry"))
     folder = tmp_path_factory.mktemp("oci")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    (folder / "config.yml").write_text(CONFIG.format(folder=folder / "store", port=port))
-    with subprocess.Popen(
-        [program, "serve", str(folder / "config.yml")], stderr=subprocess.DEVNULL
-    ) as process:
+    (folder / "config.yml").write_text(CONFIG.format(folder=folder / "store"))
+    with (
+        (folder / "log").open("wb") as log,
+        subprocess.Popen([program, "serve", str(folder / "config.yml")], stderr=log) as process,
+    ):
         try:
-            _wait_for(f"http://127.0.0.1:{port}/v2/", process)
-            yield f"127.0.0.1:{port}"
+            yield _host(folder / "log", process)
         finally:
             process.terminate()
 
 
-def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
+def _host(log: Path, process: subprocess.Popen[bytes]) -> str:
+    """Where docker-registry listens, as it says itself once it does."""
     for _ in range(300):
+        if said := re.search(r'msg="listening on ([0-9.]+:[1-9]\d*)"', log.read_text()):
+            return said[1]
         assert process.poll() is None, "docker-registry ended"
-        try:
-            urllib.request.urlopen(url, timeout=5).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    raise AssertionError("docker-registry does not answer")
+        time.sleep(0.1)
+    raise AssertionError("docker-registry does not listen")
 
 
 @pytest.fixture
@@ -135,11 +130,11 @@ def test_a_repository_without_a_registry_is_told_so(world: World, address: str) 
 
 
 def test_a_host_that_does_not_answer_is_told_so(world: World) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with pytest.raises(UpstreamError, match="does not answer"):
-        OciRepository(f"oci://127.0.0.1:{port}/team/x").find("metadata")
+    with socket.socket() as silent:  # nobody listens there, and nobody else can
+        silent.bind(("127.0.0.1", 0))
+        port = silent.getsockname()[1]
+        with pytest.raises(UpstreamError, match="does not answer"):
+            OciRepository(f"oci://127.0.0.1:{port}/team/x").find("metadata")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from debian_packages import needed
 from windlass_runner.forges.hook_script import post_receive_script
 from windlass_runner.forges.plain_git import parse_delivery
 
@@ -84,6 +85,7 @@ def test_every_shell_signs_as_the_daemon_expects(
 
 
 def test_wget_serves_where_there_is_no_curl(tmp_path: Path, server: tuple[str, Received]) -> None:
+    needed("wget", lambda: shutil.which("wget"))
     tools = tmp_path / "bin"
     tools.mkdir()
     for name in [

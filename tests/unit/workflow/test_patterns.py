@@ -92,6 +92,6 @@ def test_a_pattern_without_meaning_is_refused(pattern: str) -> None:
 
 
 def test_many_stars_cost_no_more_than_a_walk() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     assert not patterns.matches("**a" * 200 + "b", "a" * 2000)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
