@@ -51,6 +51,7 @@ def test_a_polled_push_is_run_once_and_stands_on_the_commit(
     sha = repository.push_workflow()
     note = repository.wait_for_state(sha, "success")
     assert [(w["name"], [j["state"] for j in w["jobs"]]) for w in note["workflows"]] == [("ci", ["success"])]
+    assert [note.split(":")[0] for note in note["workflows"][0]["notes"]] == ["no lock"]
     assert len(_runs(tmp_path)) == 1
     assert serving.stop() == 0
 
