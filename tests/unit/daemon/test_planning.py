@@ -125,9 +125,19 @@ jobs:
     assert all("cannot do yet" in problem.message for problem in found)
 
 
-def test_an_action_of_a_kind_without_engine_is_told_of_where_it_is_used(tmp_path: Path) -> None:
+def test_an_action_that_is_no_step_is_told_of_where_it_is_used(tmp_path: Path) -> None:
     text = "on: push\njobs:\n  a:\n    steps:\n      - uses: ./tool\n"
-    action = "name: tool\ndescription: x\nruns: {using: workflow, jobs: {}}\n"
+    action = "name: tool\ndescription: x\nruns: {using: workflow, jobs: {a: {steps: [{run: x}]}}}\n"
     (found,) = refused(tmp_path, text, **{"tool/action.yml": action})
     assert _place(found) == "5:15"
-    assert "of the kind 'using: workflow'" in found.message
+    assert "is a graph of jobs" in found.message
+
+
+def test_what_a_job_of_a_graph_lacks_an_engine_for_is_told_at_the_job_that_is_the_graph(
+    tmp_path: Path,
+) -> None:
+    text = "on: push\njobs:\n  a:\n    uses: ./flow\n"
+    action = "name: f\nruns: {using: workflow, jobs: {b: {resources: {gpu: 1}, steps: [{run: x}]}}}\n"
+    (found,) = refused(tmp_path, text, **{"flow/action.yml": action})
+    assert _place(found) == "3:3"
+    assert "job 'a/b' asks for a GPU" in found.message
