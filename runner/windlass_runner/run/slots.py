@@ -23,7 +23,7 @@ from windlass_runner.run.alarms import Alarms, behind
 from windlass_runner.run.attempt import Attempt
 from windlass_runner.run.cleaning import Cleaning
 from windlass_runner.run.ending import Ending
-from windlass_runner.run.following import Start, Successor
+from windlass_runner.run.following import Followed, Start, Successor
 from windlass_runner.run.groups import Member, Turns, group_key
 from windlass_runner.run.lanes import slot_lane
 from windlass_runner.run.queue import Entry, JobQueue, Rank
@@ -222,34 +222,34 @@ class Slots:
         """Write the end down and queue what follows. The one job that follows for certain may go on at
         once, in this lane: where it is made already, its beginning is written down with that end."""
         active: ActiveRun = entry.run
-        made = self._ahead.take_ready(active.id, follower) if follower is not None else None
-        successor: Successor | None = None
-        if made is not None:
-            its_turn = partial(self._is_its_turn, active, made.job.key)
-            successor = Successor(attempt=made, host=self._host_name, is_its_turn=its_turn)
+        successor = self._successor(active, follower)
         followed = active.ended(attempt, ending, successor)
         self._leave(entry)
-        if made is not None and followed.begun is None:
-            made.discard()
-        chosen: Entry | None = None
-        rest: list[Start] = []
-        for start in followed.starts:
-            is_chosen = start.key == follower and (
-                followed.begun is not None if made is not None else self._is_its_turn(active, start.key)
-            )
-            if is_chosen:
-                rank = self._rank(active, start.key)
-                chosen = Entry(rank=rank, run=active, key=start.key, is_taken=True, begun=followed.begun)
-            else:
-                rest.append(start)
-        if chosen is not None:
-            chosen.before = attempt
-        else:
+        if successor is not None and followed.begun is None:
+            successor.attempt.discard()
+        if follower is None or not self._may_go_on(active, follower, followed, is_made=successor is not None):
             self._cleaning.remove_attempt(active.id, attempt)
             if follower is not None:
                 self._ahead.discard(active.id, follower)
-        self.follow(active, rest)
-        return chosen
+            self.follow(active, followed.starts)
+            return None
+        rank = self._rank(active, follower)
+        self.follow(active, [start for start in followed.starts if start.key != follower])
+        return Entry(rank=rank, run=active, key=follower, is_taken=True, begun=followed.begun, before=attempt)
+
+    def _successor(self, active: ActiveRun, follower: str | None) -> Successor | None:
+        """The job that follows, where it is made already."""
+        made = self._ahead.take_ready(active.id, follower) if follower is not None else None
+        if made is None:
+            return None
+        its_turn = partial(self._is_its_turn, active, made.job.key)
+        return Successor(attempt=made, host=self._host_name, is_its_turn=its_turn)
+
+    def _may_go_on(self, active: ActiveRun, key: str, followed: Followed, *, is_made: bool) -> bool:
+        """Whether that job goes on in this lane."""
+        if all(start.key != key for start in followed.starts):
+            return False
+        return followed.begun is not None if is_made else self._is_its_turn(active, key)
 
     def _is_its_turn(self, active: ActiveRun, key: str) -> bool:
         """Whether no job of another run, or a more urgent one, waits for this slot."""
