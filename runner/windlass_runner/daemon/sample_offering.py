@@ -32,9 +32,9 @@ from windlass_runner.upkeep.lock_settings import SETTINGS_PATH, UPGRADE_COOL_DOW
 from windlass_runner.upkeep.locking import look_up_workflows
 from windlass_runner.upkeep.merging import merge_with_git
 from windlass_runner.upkeep.sample_updates import (
-    Answers,
+    NeedsPerson,
     Update,
-    agreement_digest,
+    answers_as_before,
     apply,
     is_folder,
     merge_labels,
@@ -60,10 +60,6 @@ class _Branch:
     sha: str
     refs: Mapping[str, str]
     subscriptions: Mapping[str, Subscription]
-
-
-class NeedsPerson(WindlassError):
-    """Only a person can take that release; says why."""
 
 
 class SampleOffering:
@@ -213,7 +209,7 @@ class SampleOffering:
             root,
             one,
             release,
-            _answers(one, release),
+            answers_as_before(one, release),
             rendered=rendered_again(one, lambda: subscribed_release(one, self._sources)),
             from_history=lambda name: self._program.local(
                 ["cat-file", "blob", name], inside=branch.mirror.path, allowed=(1, 128)
@@ -291,16 +287,3 @@ def _why(error: WindlassError) -> str:
     if isinstance(error, AuthorError):
         return "; ".join(f"{problem.path}: {problem.message}" for problem in error.problems)
     return str(error)
-
-
-def _answers(one: Subscription, release: SampleRelease) -> Answers:
-    """What can be said for the subscriber: as before. Raises NeedsPerson where that is not enough."""
-    manifest = release.load().manifest
-    if manifest.agreement and agreement_digest(manifest.agreement) != one.agreement:
-        raise NeedsPerson(f"the agreement of '{release.name}' has other words in {release.version}")
-    kept = {name: value for name, value in one.parameters.items() if name in manifest.parameters.names}
-    return Answers(
-        parameters=manifest.parameters.complete(kept, path=release.name),
-        accepted=one.accepted if manifest.agreement else "",
-        asked=one.sample,
-    )

@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from windlass_registry.documents import Value
-from windlass_registry.errors import AuthorError, Problem, UpstreamError
+from windlass_registry.errors import AuthorError, Problem, UpstreamError, WindlassError
 from windlass_registry.samples.changes import Change, File, Merge, files_of, upgrade
 from windlass_registry.samples.manifest import Sample
 from windlass_registry.samples.releases import SampleRelease, SampleSource, find_sample, usable_releases
@@ -61,6 +61,10 @@ class Answers:
     """The range that is followed from now on."""
 
 
+class NeedsPerson(WindlassError):
+    """Only a person can take that release; says why."""
+
+
 def is_folder(asked: str) -> bool:
     """Whether a folder of this machine is named, as the author of a sample does."""
     return asked.startswith(("./", "../", "/")) or asked in (".", "..")
@@ -83,6 +87,24 @@ def next_release(
 def agreement_digest(text: str) -> str:
     """What an acceptance is of: other words have to be accepted anew."""
     return f"sha256:{sha256(text.encode()).hexdigest()}"
+
+
+def answers_as_before(one: Subscription, release: SampleRelease) -> Answers:
+    """What can be said for a subscriber who is not asked.
+
+    Raises:
+        NeedsPerson: the agreement has other words.
+        AuthorError: a parameter is needed that was not, or may no more be as it is.
+    """
+    manifest = release.load().manifest
+    if manifest.agreement and agreement_digest(manifest.agreement) != one.agreement:
+        raise NeedsPerson(f"the agreement of '{release.name}' has other words in {release.version}")
+    kept = {name: value for name, value in one.parameters.items() if name in manifest.parameters.names}
+    return Answers(
+        parameters=manifest.parameters.complete(kept, path=release.name),
+        accepted=one.accepted if manifest.agreement else "",
+        asked=one.sample,
+    )
 
 
 def record(
