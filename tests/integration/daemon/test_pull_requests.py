@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -117,7 +118,7 @@ class Room:
 
 
 @pytest.fixture
-def room(tmp_path: Path, repository: Repository) -> Room:
+def room(tmp_path: Path, repository: Repository) -> Iterator[Room]:
     tool = Git(environment={"PATH": os.environ["PATH"], "HOME": "/nonexistent"})
     ledger = Ledger.open(tmp_path / "ledger.db")
 
@@ -154,7 +155,8 @@ def room(tmp_path: Path, repository: Repository) -> Room:
         approvals=approvals,
     )
     room.push({".windlass/workflows/ci.yaml": WORKFLOW, "README": "x"}, branch="main")
-    return room
+    yield room
+    ledger.close()
 
 
 def test_a_pull_request_of_ones_own_begins_at_once_and_once_for_a_delivery(room: Room) -> None:
