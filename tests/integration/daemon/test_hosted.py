@@ -30,6 +30,10 @@ class Hosted:
     """The headers and body with which the forge tells of something, given a delivery's id."""
     shown: Callable[[str], dict[str, str]]
     """The state of each status on a commit."""
+    deployed: Callable[[], list[str]]
+    """The states of what was deployed to `production`."""
+    said: Callable[[], list[str]]
+    """The comments on pull request 7 that the daemon wrote."""
     pull_ref: str
     ids: Iterator[int] = field(default_factory=itertools.count)
 
@@ -42,9 +46,9 @@ class Hosted:
             lambda: list(self.shown(sha).values()) == list(states), what=f"{states} on {sha}", timeout_s=60
         )
 
-    def push_workflow(self) -> str:
+    def push_workflow(self, text: str = ON_BOTH) -> str:
         """A push, and its webhook."""
-        sha = self.repository.push_workflow(ON_BOTH)
+        sha = self.repository.push_workflow(text)
         move = {"ref": "refs/heads/main", "before": "0" * 40, "after": sha}
         if self.forge == "gitea":
             told = self.send("push", {**move, **_GITEA})
@@ -121,6 +125,13 @@ def on_gitea(tmp_path: Path, repository: Repository, serving: Serving) -> Iterat
             forge="gitea",
             tell=lambda kind, payload, id: gitea.webhook(kind, payload, delivery=id, secret=SECRET),
             shown=lambda sha: {name: one["status"] for name, one in double.newest(sha).items()},
+            deployed=lambda: [
+                one["status"]
+                for sha in double.statuses
+                for name, one in double.newest(sha).items()
+                if name == "deployment: production"
+            ],
+            said=lambda: [one["body"] for one in double.comments.get(7, [])],
             pull_ref="refs/pull/7/head",
         )
 
@@ -137,6 +148,8 @@ def on_gitlab(tmp_path: Path, repository: Repository, serving: Serving) -> Itera
             forge="gitlab",
             tell=lambda kind, payload, id: gitlab.webhook(kind, payload, delivery=id, token=SECRET),
             shown=lambda sha: {name: one["status"] for name, one in double.newest(sha).items()},
+            deployed=lambda: [state for _, state in double.deployed.told("production")],
+            said=lambda: [one["body"] for one in double.notes.get(7, [])],
             pull_ref="refs/merge-requests/7/head",
         )
 
@@ -196,8 +209,16 @@ def test_a_strangers_request_waits_for_somebody_who_may_write(hosted: Hosted) ->
         what="the stranger to be refused",
     )
     assert list(hosted.shown(sha).values()) == ["pending"]
+    wait_until(lambda: len(hosted.said()) == 1, what="the answer")
+    assert "only those who may write to this repository" in hosted.said()[0]
     hosted.comment(f"I have read it.\n\n/ok-to-test {sha}", by="mona")
     hosted.wait_for(sha, "success")
+
+
+def test_what_is_deployed_is_told_to_the_forge(hosted: Hosted) -> None:
+    hosted.serving.start()
+    hosted.push_workflow(ON_BOTH.replace("one: {", "one: {environment: production, "))
+    wait_until(lambda: hosted.deployed() == ["success"], what="the deployment", timeout_s=60)
 
 
 def test_a_secret_that_is_wrong_starts_nothing(hosted: Hosted) -> None:
