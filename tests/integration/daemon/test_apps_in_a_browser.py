@@ -64,6 +64,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         "HOME": str(tmp_path_factory.mktemp("home")),
     }
     rules = ["--no-sandbox", "--host-resolver-rules=MAP ci.test 127.0.0.1"]
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=rules, env=environment)
         yield browser
@@ -98,16 +99,21 @@ def run_page(browser: Browser, repository: Repository) -> tuple[str, Page]:
     """The commit, and the page of its run, where both apps can be opened."""
     sha = repository.commit(FILES)
     repository.push()
-
-    def run() -> dict[str, Any]:
-        note = repository.note(sha)
-        return note["workflows"][0] if note is not None else {"jobs": []}
-
-    wait_until(lambda: sum("outputs" in job for job in run()["jobs"]) == 2, what="both apps in the note")
+    wait_until(
+        lambda: sum("outputs" in job for job in jobs(repository, sha)) == 2, what="both apps in the note"
+    )
     page = browser.new_context().new_page()
     page.set_default_timeout(PATIENCE_MS)
-    visit(page, run()["url"])
+    note = repository.note(sha)
+    assert note is not None
+    visit(page, note["workflows"][0]["url"])
     return sha, page
+
+
+def jobs(repository: Repository, sha: str) -> list[dict[str, Any]]:
+    note = repository.note(sha)
+    found: list[dict[str, Any]] = [] if note is None else note["workflows"][0]["jobs"]
+    return found
 
 
 def visit(page: Page, url: str) -> None:
@@ -122,13 +128,13 @@ def visit(page: Page, url: str) -> None:
                 raise
 
 
-def opened(page: Page, job: str) -> Page:
-    """The app of a job, opened from there, once it speaks over its WebSocket."""
-    link = page.locator("details", has_text=job).get_by_role("link", name="Open the app")
+def opened(page: Page, place: int) -> Page:
+    """The app of the job at that place, opened from there, once it speaks over its WebSocket."""
+    link = page.locator(f"#job-{place}").get_by_role("link", name="Open the app")
     with page.expect_popup() as popup:
         link.click()
     app = popup.value
-    expect(app.locator("#said")).to_have_text("echo of the page", timeout=PATIENCE_MS)
+    expect(app.locator("#said")).to_have_text("echo of the page")
     assert "signature" not in app.url
     return app
 
@@ -138,7 +144,7 @@ def test_apps_open_from_the_page_of_their_run_each_for_itself_and_end_there(
 ) -> None:
     serving = begin("localhost")
     sha, page = run_page(browser, repository)
-    one, two = opened(page, "one"), opened(page, "two")
+    one, two = opened(page, 1), opened(page, 2)
     hosts = {urlsplit(app.url).hostname for app in (one, two)}
     assert len(hosts) == 2
     assert all(re.fullmatch("[a-z2-7]{32}[.]localhost", host or "") for host in hosts)
@@ -155,10 +161,9 @@ def test_apps_open_from_the_page_of_their_run_each_for_itself_and_end_there(
     expect(page.get_by_role("alert")).to_have_text("the token is not one of this daemon")
     page.get_by_label("Your token").fill(token_of(serving, "ada"))
     page.get_by_role("button", name="Stop it").click()
-    expect(page.locator("#job-1 .pill")).to_have_text("success", timeout=PATIENCE_MS)
-    note = repository.note(sha)
-    assert note is not None
-    job = note["workflows"][0]["jobs"][0]
+    expect(page.locator("#job-1 .pill")).to_have_text("success")
+    wait_until(lambda: jobs(repository, sha)[0]["state"] == "success", what="its end in the note")
+    job = jobs(repository, sha)[0]
     assert (job["reason"], job["outputs"][0]["value"]) == ("stopped by ada", "what the app left")
     visit(one, one.url)
     assert "This app has ended" in one.content()
@@ -170,7 +175,7 @@ def test_under_one_host_name_a_page_of_an_app_asks_for_nothing_outside_its_path(
 ) -> None:
     begin("ci.test")
     _, page = run_page(browser, repository)
-    one, two = opened(page, "one"), opened(page, "two")
+    one, two = opened(page, 1), opened(page, 2)
     assert urlsplit(one.url).netloc == urlsplit(two.url).netloc == urlsplit(page.url).netloc
     for url, came in ((two.url, {"it came", "tiny"}), (one.url, {"refused"})):
         said = two.evaluate(READS, url)
