@@ -144,7 +144,7 @@ def test_after_a_kill_a_stopped_job_goes_on_with_its_last_steps(runner: Any) -> 
     run_id = runner.create("""
 jobs:
   a:
-    timeout-minutes: 0.05
+    timeout-minutes: 0.1
     steps:
       - {id: one, run: exit 1, continue-on-error: true}
       - {run: 'echo ready; while true; do sleep 0.05; done'}
