@@ -69,8 +69,8 @@ def unanswered(error: Exception, settings: StoreSettings) -> WindlassError:
     if isinstance(error, _NO_KEYS):
         return OperatorError(
             f"there are no credentials for the store of {where}",
-            remedy=f"name a file as 'credentials' in {STORE}, or set AWS_ACCESS_KEY_ID and "
-            "AWS_SECRET_ACCESS_KEY",
+            remedy=f"name a file of keys (--credentials, then 'credentials' in {STORE}), or set "
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
         )
     return OperatorError(
         f"the store of {where} cannot be used ({type(error).__name__})", remedy=f"see {STORE}"

@@ -124,11 +124,12 @@ class RegistryFolder:
 
     def roles(self) -> HostedRoles:
         """All that is signed, as it stands."""
-        if not self.exists():
+        newest = self.read(TIMESTAMP)
+        if newest is None:
             raise OperatorError(
                 f"{self.folder} holds no registry", remedy=f"begin one: windlass registry init {self.folder}"
             )
-        return HostedRoles(self.read)
+        return HostedRoles(lambda path: newest if path == TIMESTAMP else self.read(path))
 
     def check(self, publication: Publication) -> None:
         """All that `accept` would check; nothing is changed. Raises Refused."""
@@ -145,7 +146,7 @@ class RegistryFolder:
                 self.files.put(archive_path(digest), archive)
             for digest, statement in publication.statements.items():
                 self.files.put(statement_path(digest), statement)
-            seen = self._write_roles(state, checked.roles, seen=seen)
+            state, seen = self._write_roles(state, checked.roles, seen=seen)
             numbers = {name: version for name, (version, _) in checked.roles.items()}
             number = self._commit(state, numbers, seen=seen)
             self._write_index(index, checked.namespaces, number=number)
@@ -167,9 +168,9 @@ class RegistryFolder:
             if targets is not None:
                 numbers["targets"] = state.versions["targets"] + 1
                 written = {"targets": (numbers["targets"], targets)}
-                seen = self._write_roles(state, written, seen=seen)
+                state, seen = self._write_roles(state, written, seen=seen)
             self.files.put_over(metadata_path("root", changed.version), root, tag=None)
-            number = self._commit(state, numbers, seen=seen)
+            number = self._commit(self.roles(), numbers, seen=seen)
             self._write_index(index, number=number)
 
     def refresh(self, *, is_forced: bool = False) -> bool:
@@ -194,8 +195,8 @@ class RegistryFolder:
 
     def _write_roles(
         self, state: HostedRoles, new: Mapping[str, tuple[int, bytes]], *, seen: str | None
-    ) -> str | None:
-        """Write the next versions of roles, which nothing names yet; gives the tag of the timestamp.
+    ) -> tuple[HostedRoles, str | None]:
+        """Write the next versions of roles, which nothing names yet; gives state and tag of the timestamp.
 
         Where such a version is there already, somebody was killed before it was named, or is about to name
         it. Signing the timestamp once more keeps the latter from that: what they saw is not there any more.
@@ -205,19 +206,19 @@ class RegistryFolder:
         if left:
             again = state.sign_again(keys=self.keys, now=self._clock(), lifetimes=self._lifetimes)
             seen = self.files.put_over(TIMESTAMP, again, tag=seen)
+            state = self.roles()
         for path, content in paths.items():
             self.files.put_over(path, content, tag=left.get(path))
-        return seen
+        return state, seen
 
-    def _commit(self, before: HostedRoles, numbers: Mapping[str, int], *, seen: str | None) -> int:
+    def _commit(self, state: HostedRoles, numbers: Mapping[str, int], *, seen: str | None) -> int:
         """The one step that makes a change visible, after all that it names is there; gives the number of
         the snapshot. `numbers`: the versions of the roles that are new."""
-        state = self.roles()  # with a new root, if there is one
-        number = before.snapshot.version + 1
+        number = state.snapshot.version + 1
         while self.files.find(metadata_path("snapshot", number)) is not None:
             number += 1  # left by who was killed: a snapshot may skip numbers
         newest = state.sign_newest(
-            {**before.versions, **numbers},
+            {**state.versions, **numbers},
             number=number,
             keys=self.keys,
             now=self._clock(),

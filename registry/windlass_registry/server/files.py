@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response, StreamingResponse
+from starlette.types import Send
 
+from windlass_registry.errors import WindlassError
 from windlass_registry.hosting.public_files import FolderFiles, FoundFile, PublicFiles
 from windlass_registry.layout import content_type, may_change
 from windlass_registry.server.problems import HttpProblem
@@ -66,7 +69,17 @@ def _from_store(files: PublicFiles, path: str, request: Request) -> Response:
     if whole is None:
         raise _missing(path)
     headers = {**_headers(path, whole.tag), "Accept-Ranges": "bytes", "Content-Length": str(whole.size_bytes)}
-    return StreamingResponse(whole.chunks, headers=headers, media_type=content_type(path))
+    return _Passed(whole.chunks, headers=headers, media_type=content_type(path))
+
+
+class _Passed(StreamingResponse):
+    """What a store gives, passed on. Where it breaks off for good the answer does too: its reader sees that
+    bytes are missing, and asks again."""
+
+    async def stream_response(self, send: Send) -> None:
+        """See `StreamingResponse`."""
+        with suppress(WindlassError):
+            await super().stream_response(send)
 
 
 def _piece(files: PublicFiles, path: str, span: tuple[int, int], found: FoundFile) -> Response:
@@ -80,9 +93,7 @@ def _piece(files: PublicFiles, path: str, span: tuple[int, int], found: FoundFil
         raise _missing(path)
     headers["Content-Range"] = f"bytes {begin}-{end - 1}/{found.size_bytes}"
     headers["Content-Length"] = str(piece.size_bytes)
-    return StreamingResponse(
-        piece.chunks, HTTPStatus.PARTIAL_CONTENT, headers=headers, media_type=content_type(path)
-    )
+    return _Passed(piece.chunks, HTTPStatus.PARTIAL_CONTENT, headers=headers, media_type=content_type(path))
 
 
 def _span(request: Request, found: FoundFile) -> tuple[int, int] | None:

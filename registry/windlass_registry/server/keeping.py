@@ -57,7 +57,7 @@ class Keeping:
     def _keep(self) -> None:
         while True:
             try:
-                if self._folder.is_ours() and self._folder.exists():
+                if self._folder.is_ours():
                     self._folder.refresh()
             except WindlassError as error:
                 self._told(str(error))

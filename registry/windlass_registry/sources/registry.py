@@ -299,7 +299,7 @@ class RegistrySource:
             return
         folder = RegistryFolder(Path(self.registry.address), clock=self._clock)
         with suppress(WindlassError):  # reading says better what is wrong
-            if folder.is_ours() and folder.exists():
+            if folder.is_ours():
                 folder.refresh()
 
     def _transport(self) -> Transport:

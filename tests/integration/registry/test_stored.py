@@ -184,7 +184,9 @@ def test_a_commit_whose_answer_was_lost_was_done(world: World, way: FaultyWay) -
     assert versions(world, "reader") == ["1.1.0", "1.0.0"]
 
 
-def test_an_archive_that_breaks_off_is_taken_up_where_it_did(world: World, way: FaultyWay) -> None:
+def test_an_archive_that_breaks_off_is_taken_up_where_it_did(
+    world: World, way: FaultyWay, capfd: pytest.CaptureFixture[str]
+) -> None:
     big = world.package()
     (big / "big").write_bytes(os.urandom(3 << 20))
     archive = pack(big)
@@ -200,7 +202,14 @@ def test_an_archive_that_breaks_off_is_taken_up_where_it_did(world: World, way: 
     way.spoil = spoil
     with serving(world) as served:
         assert served.call(f"/{archive_path(facts.digest)}").body == archive
-    assert len(breaks) == 2
+        assert len(breaks) == 2
+        way.spoil = lambda method, path: "short" if "/packages/" in path else ""
+        release = world.source("reader", address=served.address).releases("acme/train")[0]
+        with pytest.raises(UpstreamError, match="does not answer"):  # it does not take less for all
+            release.load()
+        way.spoil = lambda method, path: ""
+        release.load()
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_a_store_that_is_away_is_told_and_nothing_is_lost(world: World, way: FaultyWay) -> None:
