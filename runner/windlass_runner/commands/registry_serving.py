@@ -56,6 +56,9 @@ def serve(arguments: Namespace, invocation: Invocation) -> int:
     ):
         invocation.say(f"the registry {folder} is served on {address_of(listener)}")
         invocation.say("keep it behind a web server with TLS where others read it; stop with Ctrl-C")
+        trouble = None if registry is None else registry.trouble()
+        if trouble is not None:
+            invocation.say(f"note: nobody can read it as yet: {trouble}")
         while not stopping.wait(0.5):  # a signal may reach another thread and wake nobody
             pass
     return 0

@@ -101,14 +101,10 @@ def test_a_served_registry_says_on_healthz_that_its_store_is_away(
         )
         command = [sys.executable, "-m", "windlass_runner.cli", "registry", "serve"]
         command += [str(tmp_path / "registry"), "--listen", "127.0.0.1:0"]
-        with subprocess.Popen(
-            command,
-            env={**project.environment, "PYTHONPATH": os.pathsep.join(sys.path)},
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as server:
+        variables = {**project.environment, "PYTHONPATH": os.pathsep.join(sys.path)}
+        with subprocess.Popen(command, env=variables, stderr=subprocess.PIPE, text=True) as server:
+            assert server.stderr is not None
             try:
-                assert server.stderr is not None
                 address = server.stderr.readline().split()[-1]
                 assert call(f"{address}/healthz") == (200, {"status": "ok", "problems": []})
                 way.spoil = lambda method, path: "away"
@@ -124,7 +120,16 @@ def test_a_served_registry_says_on_healthz_that_its_store_is_away(
                 assert call(f"{address}/index.json")[1]["packages"] == []
             finally:
                 server.send_signal(signal.SIGTERM)
+            assert "nobody can read it as yet" not in server.stderr.read()
         assert server.returncode == 0
+        way.spoil = lambda method, path: "away"
+        with subprocess.Popen(command, env=variables, stderr=subprocess.PIPE, text=True) as server:
+            assert server.stderr is not None
+            told = ""
+            while "nobody can read it as yet: the store of s3://empty/" not in told:
+                told = server.stderr.readline()
+                assert told, "the server ended"
+            server.send_signal(signal.SIGTERM)
 
 
 def call(address: str) -> tuple[int, Any]:
