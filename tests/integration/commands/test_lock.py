@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -217,6 +218,9 @@ def test_a_required_lock_is_met_by_what_windlass_lock_pins(project: Any) -> None
     run = project.windlass("run", "w", "--plain")
     assert run.code == 0, run.out + run.err
     assert "built from it" in run.out + run.err
+    shown = json.loads(project.windlass("show", "latest", "--json", "--storage", ".windlass/state").out)
+    (built,) = set(re.findall(r'"windlass-action:[0-9a-f]+": "(sha256:[0-9a-f]+)"', json.dumps(shown)))
+    subprocess.run(["docker", "rmi", built], check=True, capture_output=True)
 
 
 @pytest.mark.docker
