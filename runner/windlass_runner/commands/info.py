@@ -48,13 +48,13 @@ def execute(arguments: Namespace, invocation: Invocation) -> int:
     except RefError as error:
         raise OperatorError(error.message, remedy=error.remedy or f"windlass search {name}") from error
     allowed = ref.version if version and isinstance(ref.version, VersionRange) else None
-    fitting = [
-        release
-        for release in releases
-        if (allowed.contains(release.version) if allowed is not None else not release.is_yanked)
-    ]
+    if allowed is not None:
+        fitting = [release for release in releases if allowed.contains(release.version)]
+    else:
+        fitting = [release for release in releases if not release.is_yanked] or releases
     if not fitting:
-        raise OperatorError(f"no release of '{name}' matches '{version}'", remedy=f"windlass info {name}")
+        there = ", ".join(str(release.version) for release in releases[:10])
+        raise OperatorError(f"no release of '{name}' matches '{version}'", remedy=f"there are: {there}")
     manifest = fitting[0].load().manifest
     if arguments.json:
         invocation.print_json(_facts(fitting[0], manifest, releases))

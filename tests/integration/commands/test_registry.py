@@ -121,6 +121,8 @@ def test_a_yanked_release_is_passed_over_and_a_deprecated_one_names_its_successo
     planned = project.windlass("plan", ".windlass/workflows/w.yaml")
     assert planned.code == 2
     assert "says too little" in planned.err
+    assert "yanked: says too little" in project.windlass("info", "acme/greet").out
+    assert "there are: 1.0.0" in project.windlass("info", "acme/greet@v2").err
     assert project.windlass("yank", "acme/greet@1.0.0", "--undo").code == 0
     assert project.windlass("deprecate", "acme/greet", "--successor", "acme/hello@v1").code == 0
     shown = project.windlass("verify", "acme/greet@1.0.0")
