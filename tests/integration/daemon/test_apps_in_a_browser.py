@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from playwright.sync_api import Error as BrowserError
 
+from integration.daemon.own_network import own_network
 from integration.daemon.serving import Repository, Serving, configure, wait_until
 
 PATIENCE_MS = 30_000
@@ -54,7 +54,14 @@ READS = """async (url) => {
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+def network() -> Iterator[None]:
+    """A browser drops what is on its way when an interface comes or goes, as Docker's do in other tests."""
+    with own_network():
+        yield
+
+
+@pytest.fixture(scope="module")
+def browser(network: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     program = shutil.which("chromium") or shutil.which("google-chrome")
     if program is None:
         assert "CI" not in os.environ, "there is neither chromium nor google-chrome"
@@ -72,7 +79,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def begin(tmp_path: Path, repository: Repository) -> Iterator[Callable[[str], Serving]]:
+def begin(network: None, tmp_path: Path, repository: Repository) -> Iterator[Callable[[str], Serving]]:
     """Starts a daemon that others reach under a host name."""
     serving = Serving(folder=tmp_path)
 
@@ -106,7 +113,7 @@ def run_page(browser: Browser, repository: Repository) -> tuple[str, Page]:
     page.set_default_timeout(PATIENCE_MS)
     note = repository.note(sha)
     assert note is not None
-    visit(page, note["workflows"][0]["url"])
+    page.goto(note["workflows"][0]["url"])
     return sha, page
 
 
@@ -114,18 +121,6 @@ def jobs(repository: Repository, sha: str) -> list[dict[str, Any]]:
     note = repository.note(sha)
     found: list[dict[str, Any]] = [] if note is None else note["workflows"][0]["jobs"]
     return found
-
-
-def visit(page: Page, url: str) -> None:
-    """Go there. Chromium drops what is on its way when a network of the machine comes or goes, as those of
-    Docker's do."""
-    for _ in range(5):
-        try:
-            page.goto(url)
-            return
-        except BrowserError as error:
-            if "ERR_NETWORK_CHANGED" not in str(error):
-                raise
 
 
 def opened(page: Page, place: int) -> Page:
@@ -165,7 +160,7 @@ def test_apps_open_from_the_page_of_their_run_each_for_itself_and_end_there(
     wait_until(lambda: jobs(repository, sha)[0]["state"] == "success", what="its end in the note")
     job = jobs(repository, sha)[0]
     assert (job["reason"], job["outputs"][0]["value"]) == ("stopped by ada", "what the app left")
-    visit(one, one.url)
+    one.reload()
     assert "This app has ended" in one.content()
     expect(two.locator("#said")).to_have_text("echo of the page")
 
