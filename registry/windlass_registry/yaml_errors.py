@@ -54,6 +54,12 @@ def _explain(error: yaml.MarkedYAMLError, mark: yaml.Mark, text: str) -> _Findin
             "indent it like the text that it belongs to, or write ':' behind the key",
             error.context_mark,
         )
+    if "did not find expected" in what and text[mark.index - 1 : mark.index + 2] == "${{":
+        return _Finding(
+            "an expression between YAML's own braces or brackets has to be quoted",
+            "write it as '${{ … }}', in quotes",
+            column=mark.column - 1,
+        )
     if "did not find expected" in what and not _line_before(text, mark).strip():
         return _stray_line(error, what, text, mark)
     return _Finding(f"{what} ({context})" if context else what)

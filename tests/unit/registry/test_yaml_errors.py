@@ -49,6 +49,16 @@ def test_a_line_with_the_wrong_indentation_is_named(text: str, found: str) -> No
     assert problem(text) == found
 
 
+@pytest.mark.parametrize(
+    ("text", "column"), [("with: {x: ${{ github.sha }}, y: 1}\n", 11), ("needs:\n  [a, ${{ x }}]\n", 7)]
+)
+def test_an_expression_between_braces_of_yaml_is_asked_for_quotes(text: str, column: int) -> None:
+    assert problem(text) == (
+        f"w.yaml:{text.rstrip().count(chr(10)) + 1}:{column}: an expression between YAML's own braces or "
+        "brackets has to be quoted; write it as '${{ … }}', in quotes"
+    )
+
+
 def test_a_key_indented_below_a_value_is_told_from_a_colon_inside_one() -> None:
     assert problem("uses: x@v1\n  with:\n    a: b\n") == (
         "w.yaml:2:3: 'with' is indented as if it were a part of the value above it; "
