@@ -9,6 +9,7 @@ from typing import Final
 from windlass_registry.errors import OperatorError
 from windlass_runner.commands.context import repository_root
 from windlass_runner.commands.invocation import Invocation
+from windlass_runner.commands.paint import tame
 
 EXAMPLE = """
 cd my-project && windlass init
@@ -71,7 +72,7 @@ def execute(arguments: Namespace, invocation: Invocation) -> int:
         made = [
             _write_new(root / WORKFLOW, text),
             _write_schema(root / SCHEMA),
-            _write_lock(root, invocation),
+            *_write_lock(root, invocation),
             ignore_local_state(root),
         ]
     except OSError as error:
@@ -108,17 +109,18 @@ def _write_schema(path: Path) -> str:
     return _write_new(path, schema.read_text(encoding="utf-8"))
 
 
-def _write_lock(root: Path, invocation: Invocation) -> str:
+def _write_lock(root: Path, invocation: Invocation) -> list[str]:
     from windlass_registry.lockfile import LOCK_PATH, save_lock
-    from windlass_runner.commands.locking import lock_repository
+    from windlass_runner.commands.locking import digests_soon, lock_repository
     from windlass_runner.commands.registries import open_catalog
 
     if (root / LOCK_PATH).exists():
-        return f"kept   {LOCK_PATH} (it was there already)"
-    lock, problems = lock_repository(root, pins=None, catalog=open_catalog(invocation))
-    save_lock(root, lock)
-    left_out = " (without what is broken: see 'windlass validate')" if problems else ""
-    return f"wrote  {LOCK_PATH}{left_out}"
+        return [f"kept   {LOCK_PATH} (it was there already)"]
+    catalog = open_catalog(invocation)
+    made = lock_repository(root, pins=None, catalog=catalog, open_digests=digests_soon(invocation))
+    save_lock(root, made.lock)
+    left_out = " (without what is broken: see 'windlass validate')" if made.problems else ""
+    return [f"wrote  {LOCK_PATH}{left_out}", *(f"       {tame(remark)}" for remark in made.remarks)]
 
 
 def ignore_local_state(root: Path) -> str:

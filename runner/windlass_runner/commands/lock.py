@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from windlass_registry.catalog import Catalog
     from windlass_registry.choosing import Rules
     from windlass_registry.lock import LockFile
-    from windlass_runner.commands.image_pins import Pinned
+    from windlass_runner.upkeep.image_pins import Pinned
     from windlass_runner.upkeep.locking import Looked
 
 EXAMPLE = """
@@ -138,8 +138,8 @@ def _refuse_unknown(names: frozenset[str], old: LockFile) -> None:
 
 def _images(arguments: Namespace, invocation: Invocation, looked: Looked, *, old: LockFile) -> Pinned:
     """The images that the workflows name. The engine is asked only where one of them is not pinned."""
-    from windlass_runner.commands.image_pins import Pinned, named_by, pin_images
     from windlass_runner.commands.planning import own_settings
+    from windlass_runner.upkeep.image_pins import Pinned, named_by, pin_images
 
     named = named_by(looked.workflows, looked.lock)
     anew = frozenset[str]()
@@ -149,12 +149,10 @@ def _images(arguments: Namespace, invocation: Invocation, looked: Looked, *, old
     if set(known) == set(named.images) and not anew & set(named.images):
         return Pinned(images=known, unpinned=named.unpinned)
 
-    from windlass_runner.engines.docker_digests import DockerDigests
+    from windlass_runner.daemon.host import open_digests
 
     settings = own_settings(arguments, invocation)
-    address = settings.hosts[0].docker if settings is not None else None
-    environment = {**invocation.environment, **({"DOCKER_HOST": address} if address else {})}
-    digests = DockerDigests(environment)
+    digests = open_digests(settings.hosts[0] if settings is not None else None, invocation.environment)
     try:
         pinned = pin_images(named.images, old=known, anew=anew, digests=digests)
     finally:

@@ -8,10 +8,10 @@ from typing import Any
 
 from windlass_registry.lock import Lock, LockFile
 from windlass_registry.lockfile import LOCK_PATH
-from windlass_runner.commands.image_pins import Pinned
 from windlass_runner.commands.invocation import Invocation
 from windlass_runner.commands.lock_changes import Change, change_lines, note_lines
 from windlass_runner.commands.paint import Paint, tame
+from windlass_runner.upkeep.image_pins import Pinned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

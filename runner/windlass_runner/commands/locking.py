@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from windlass_registry.catalog import Catalog
@@ -11,19 +12,54 @@ from windlass_registry.choosing import Rules
 from windlass_registry.errors import AuthorError, Problem
 from windlass_registry.lock import Lock, LockFile, Pin
 from windlass_registry.resolver import Fetching
+from windlass_runner.commands.invocation import Invocation
 from windlass_runner.commands.workflow_files import find_files, load_file
+from windlass_runner.upkeep.image_pins import PATIENCE_S, Digests, lock_with_images
 from windlass_runner.upkeep.locking import Looked, look_up_workflows
 from windlass_runner.workflow.model import Workflow
 from windlass_runner.workflow.parse import parse_workflow
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Locked:
+    """A lock that was made by the way, and what there is to say of it."""
+
+    lock: Lock
+    problems: tuple[Problem, ...]
+    """Of what is left out."""
+    remarks: tuple[str, ...] = ()
+    """Of its images."""
+
+
 def lock_repository(
-    root: Path, *, pins: LockFile | None, catalog: Catalog
-) -> tuple[Lock, tuple[Problem, ...]]:
-    """Everything that the workflow files use, and the problems of those that are left out. What `pins` has
-    beside actions is kept."""
+    root: Path,
+    *,
+    pins: LockFile | None,
+    catalog: Catalog,
+    open_digests: Callable[[], Digests] | None = None,
+) -> Locked:
+    """Everything that the workflow files use. What `pins` has beside actions is kept.
+
+    `open_digests`: who is asked for images that are not pinned yet; None: these are left as they are.
+    """
     looked = look_up_repository(root, pins=pins, catalog=catalog)
-    return looked.beside(pins), looked.problems
+    if open_digests is None:
+        return Locked(lock=looked.beside(pins), problems=looked.problems)
+    lock, pinned = lock_with_images(looked, pins=pins, open_digests=open_digests)
+    return Locked(lock=lock, problems=looked.problems, remarks=pinned.remarks())
+
+
+def digests_soon(invocation: Invocation) -> Callable[[], Digests]:
+    """Who knows the images of the host that the settings here name, as far as they answer soon."""
+    from windlass_runner.commands.planning import own_settings
+    from windlass_runner.daemon.host import open_digests
+
+    def opened() -> Digests:
+        settings = own_settings(Namespace(config=None), invocation)
+        host = settings.hosts[0] if settings is not None else None
+        return open_digests(host, invocation.environment, limit_s=PATIENCE_S)
+
+    return opened
 
 
 def look_up_repository(

@@ -21,7 +21,7 @@ from windlass_registry.samples.subscriptions import (
 from windlass_runner.commands.context import repository_root
 from windlass_runner.commands.init import ignore_local_state
 from windlass_runner.commands.invocation import Invocation
-from windlass_runner.commands.locking import lock_repository
+from windlass_runner.commands.locking import digests_soon, lock_repository
 from windlass_runner.commands.paint import tame
 from windlass_runner.commands.registries import open_catalog
 from windlass_runner.commands.sample_sources import as_recorded, look_up_sample
@@ -67,15 +67,23 @@ def git(invocation: Invocation) -> GitProgram:
     return GitProgram(environment=invocation.environment)
 
 
-def write_lock(root: Path, invocation: Invocation) -> None:
-    """Pin what the workflows use; pins that are there stay. What is broken is left out, and told."""
+def write_lock(root: Path, invocation: Invocation, *, pins_images: bool = True) -> None:
+    """Pin what the workflows use; pins that are there stay. What is broken, and an image that nobody knows as
+    yet, is left out, and told. `pins_images`: whether images are asked for that are not pinned."""
     if not of_repository(root):
         (root / LOCK_PATH).unlink(missing_ok=True)  # it would pin nothing
         return
-    lock, problems = lock_repository(root, pins=load_lock(root), catalog=open_catalog(invocation))
-    save_lock(root, lock)
-    for problem in problems:
+    made = lock_repository(
+        root,
+        pins=load_lock(root),
+        catalog=open_catalog(invocation),
+        open_digests=digests_soon(invocation) if pins_images else None,
+    )
+    save_lock(root, made.lock)
+    for problem in made.problems:
         invocation.say(f"not locked: {problem}")
+    for remark in made.remarks:
+        invocation.say(tame(remark))
 
 
 def save_subscriptions(root: Path, known: Mapping[str, Subscription]) -> None:

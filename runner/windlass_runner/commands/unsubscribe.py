@@ -39,7 +39,7 @@ def execute(arguments: Namespace, invocation: Invocation) -> int:
         delete_files(root, one, is_forced=arguments.force) if arguments.delete else ([], [*one.files])
     )
     if gone:
-        write_lock(root, invocation)
+        write_lock(root, invocation, pins_images=False)
     save_subscriptions(root, known)
     if arguments.json:
         invocation.print_json({"name": one.name, "deleted": gone, "kept": kept})

@@ -66,7 +66,7 @@ def delete_workflows(workflows: Iterable[Doomed], arguments: Namespace, invocati
             return False
     for one in found:
         _delete(root, one, arguments, invocation)
-    write_lock(root, invocation)
+    write_lock(root, invocation, pins_images=False)
     return True
 
 

@@ -10,6 +10,7 @@ from windlass_registry.catalog import Catalog
 from windlass_registry.samples.releases import SampleSource
 from windlass_registry.store import Store
 from windlass_runner.daemon.environment_settings import described
+from windlass_runner.daemon.host import open_digests
 from windlass_runner.daemon.mirror_upkeep import MirrorUpkeep
 from windlass_runner.daemon.retention import Retention
 from windlass_runner.daemon.sample_offering import SampleOffering
@@ -26,6 +27,7 @@ from windlass_runner.ledger.records import RunRecord
 from windlass_runner.run.host import Host
 from windlass_runner.run.storage import Storage
 from windlass_runner.run.workspace import Mirror, private_copy
+from windlass_runner.upkeep.image_pins import PATIENCE_S
 from windlass_runner.web.links import Links
 
 
@@ -91,6 +93,7 @@ def make_retention(
 
 def make_sample_updates(
     settings: Settings,
+    environ: Mapping[str, str],
     *,
     storage: Storage,
     ledger: Ledger,
@@ -109,6 +112,7 @@ def make_sample_updates(
         mirror_of=mirror_of,
         sources=sources,
         catalog=catalog,
+        open_digests=lambda: open_digests(settings.hosts[0], environ, limit_s=PATIENCE_S),
         proposing=proposing,
         scratch=storage.root / "sample-updates",
         clock=time.time,

@@ -13,6 +13,7 @@ from windlass_registry.errors import OperatorError, WindlassError
 from windlass_runner.daemon.settings import HostSettings, Settings
 from windlass_runner.daemon.storage_files import keep_text
 from windlass_runner.engines.base import Engine
+from windlass_runner.engines.docker_digests import DockerDigests
 from windlass_runner.run.storage import Storage
 
 _ENGINE_ASKED_EVERY_S: Final = 10.0
@@ -38,10 +39,22 @@ def open_engine(host: HostSettings, storage: Storage, environ: Mapping[str, str]
         return ProcessEngine(storage.engine)
     from windlass_runner.engines.docker import DockerEngine
 
-    variables = dict(environ)
-    if host.docker is not None:
-        variables["DOCKER_HOST"] = host.docker
-    return DockerEngine(environment=variables, owner=instance_id(storage.root), spare_lanes=1)
+    return DockerEngine(environment=_variables(host, environ), owner=instance_id(storage.root), spare_lanes=1)
+
+
+def open_digests(
+    host: HostSettings | None, environ: Mapping[str, str], *, limit_s: float | None = None
+) -> DockerDigests:
+    """Who knows the images of a host; without one, of the environment's engine. `limit_s`: as of
+    `DockerDigests`."""
+    return DockerDigests(_variables(host, environ), limit_s=limit_s)
+
+
+def _variables(host: HostSettings | None, environ: Mapping[str, str]) -> Mapping[str, str]:
+    """Where the host's Docker is."""
+    if host is None or host.docker is None:
+        return environ
+    return {**environ, "DOCKER_HOST": host.docker}
 
 
 def instance_id(root: Path) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from windlass_registry.catalog import Catalog
-from windlass_registry.errors import AuthorError, OperatorError, Problem, WindlassError
+from windlass_registry.errors import AuthorError, OperatorError, WindlassError
 from windlass_registry.lockfile import LOCK_PATH, load_lock, save_lock
 from windlass_registry.samples.releases import SampleRelease, SampleSource
 from windlass_registry.samples.subscriptions import SUBSCRIPTIONS_PATH, Subscription, parse_subscriptions
@@ -28,6 +28,7 @@ from windlass_runner.forges.git_program import GitProgram
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.sample_offers import OfferState, SampleOffer
 from windlass_runner.run.workspace import Mirror, private_copy
+from windlass_runner.upkeep.image_pins import Digests, lock_with_images
 from windlass_runner.upkeep.lock_settings import SETTINGS_PATH, UPGRADE_COOL_DOWN, parse_cool_down
 from windlass_runner.upkeep.locking import look_up_workflows
 from windlass_runner.upkeep.merging import merge_with_git
@@ -74,17 +75,20 @@ class SampleOffering:
         mirror_of: Callable[[str], Mirror],
         sources: Sequence[SampleSource],
         catalog: Catalog,
+        open_digests: Callable[[], Digests],
         proposing: Callable[[str], Proposing | None],
         scratch: Path,
         clock: Callable[[], float],
     ) -> None:
-        """`scratch`: a folder of its own, whose content nobody misses."""
+        """`open_digests`: who knows images, for one offer; `scratch`: a folder of its own, whose content
+        nobody misses."""
         self._offers = ledger.sample_offers
         self._git = git
         self._program = program
         self._mirror_of = mirror_of
         self._sources = sources
         self._catalog = catalog
+        self._open_digests = open_digests
         self._proposing = proposing
         self._scratch = scratch
         self._clock = clock
@@ -184,7 +188,7 @@ class SampleOffering:
         root = private_copy(branch.mirror.checkout(branch.sha), self._scratch / "tree")
         refuse_links(root, (LOCK_PATH, SUBSCRIPTIONS_PATH, f"{FOLDERS[0]}/{one.name}.yaml"))
         update = self._plan(branch, root, one, release)
-        unlocked: list[Problem] = []
+        unlocked: list[str] = []
         if _HEADS + offer.branch not in branch.refs:
             known = branch.subscriptions
             apply(root, update, known, write_lock=lambda place: unlocked.extend(self._lock(place)))
@@ -199,7 +203,7 @@ class SampleOffering:
             )
             self._offers.note_commit(offer, sha)
             self._push(branch, offer, sha)
-        page = self._open(branch, update, offer, [str(problem) for problem in unlocked])
+        page = self._open(branch, update, offer, unlocked)
         places = ", ".join(change.path for change in update.conflicts)
         note = f"changed on both sides: {places}" if places else ""
         return self._conclude(offer, "offered", page=page, note=note)
@@ -218,8 +222,9 @@ class SampleOffering:
         )
         return replace(update, new=replace(update.new, source=one.source))  # as its subscriber calls it
 
-    def _lock(self, root: Path) -> tuple[Problem, ...]:
-        """Pin what the workflows use by now, where the repository pins at all; what is pinned stays."""
+    def _lock(self, root: Path) -> tuple[str, ...]:
+        """Pin what the workflows use by now, where the repository pins at all; what is pinned stays. Gives
+        what could not be pinned, or on this machine alone."""
         if not (root / LOCK_PATH).is_file():
             return ()
         pins = load_lock(root)
@@ -230,8 +235,9 @@ class SampleOffering:
             pins=pins,
             catalog=self._catalog,
         )
-        save_lock(root, looked.beside(pins))
-        return looked.problems
+        lock, pinned = lock_with_images(looked, pins=pins, open_digests=self._open_digests)
+        save_lock(root, lock)
+        return (*(str(problem) for problem in looked.problems), *pinned.remarks())
 
     def _push(self, branch: _Branch, offer: SampleOffer, sha: str) -> None:
         mirror, url = branch.mirror.path, offer.repository

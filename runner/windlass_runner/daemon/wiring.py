@@ -246,6 +246,7 @@ def _join(
     retention = make_retention(settings, storage, git, ledger, mirror_of)
     sample_updates = make_sample_updates(
         settings,
+        environ,
         storage=storage,
         ledger=ledger,
         git=git,

@@ -43,9 +43,10 @@ def _remedy_for(message: str) -> str | None:
 class DockerConnection:
     """One engine. Safe to use from several threads; connects at the first call."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        """`environment`: where DOCKER_HOST and its like are read."""
+    def __init__(self, environment: Mapping[str, str], *, opening_s: float | None = None) -> None:
+        """`environment`: where DOCKER_HOST and its like are read; `opening_s`: as of `open_transport`."""
         self._environment = dict(environment)
+        self._opening_s = opening_s
         self._opening = threading.Lock()
         self._transport: Transport | None = None
 
@@ -84,10 +85,10 @@ class DockerConnection:
         with _translated():
             yield from docker_transport.pull(self._environment, repository, tag)
 
-    def registry_digest(self, reference: str) -> str:
+    def registry_digest(self, reference: str, *, timeout_s: float | None = None) -> str:
         """What an image's registry has for its name now, with the credentials of `docker login`."""
         with _translated():
-            status, answer = docker_transport.distribution(self._environment, reference)
+            status, answer = docker_transport.distribution(self._environment, reference, timeout_s=timeout_s)
         if status >= 400:
             raise _refusal(status, answer)
         return str(json.loads(answer)["Descriptor"]["digest"])
@@ -111,7 +112,9 @@ class DockerConnection:
     def _open(self) -> Transport:
         with self._opening:
             if self._transport is None:
-                self._transport = docker_transport.open_transport(self._environment)
+                self._transport = docker_transport.open_transport(
+                    self._environment, opening_s=self._opening_s
+                )
             return self._transport
 
 

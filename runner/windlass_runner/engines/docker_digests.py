@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from windlass_registry.lock import ImagePin
 from windlass_runner.engines.base import EngineUnavailable, ImageUnavailable
-from windlass_runner.engines.docker_connection import DockerConnection, DockerRefusal
+from windlass_runner.engines.docker_connection import CALL_TIMEOUT_S, DockerConnection, DockerRefusal
 from windlass_runner.engines.docker_images import split_reference
+
+_PING_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,10 +24,13 @@ class KnownImage:
 
 
 class DockerDigests:
-    """Looks names up. Safe to use from several threads. `environment`: as of `DockerEngine`."""
+    """Looks names up. Safe to use from several threads."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self._connection = DockerConnection(environment)
+    def __init__(self, environment: Mapping[str, str], *, limit_s: float | None = None) -> None:
+        """`environment`: as of `DockerEngine`. `limit_s`: how long all questions may take together, from now
+        on; who has not answered then does not answer. None: as long as each takes."""
+        self._connection = DockerConnection(environment, opening_s=limit_s)
+        self._end = None if limit_s is None else time.monotonic() + limit_s
 
     def look_up(self, reference: str, *, is_newest: bool = False) -> KnownImage:
         """The image that runs under this name here; with `is_newest`, that its registry has now.
@@ -55,7 +62,9 @@ class DockerDigests:
     def _here(self, reference: str) -> tuple[str | None, str | None]:
         """The id of the image in the engine, and its digest in the registry that it was pulled from."""
         try:
-            found = self._connection.call("GET", f"/images/{reference}/json")
+            found = self._connection.call(
+                "GET", f"/images/{reference}/json", timeout_s=self._left_s(reference) or CALL_TIMEOUT_S
+            )
         except DockerRefusal as error:
             if error.status == 404:
                 return None, None
@@ -66,10 +75,20 @@ class DockerDigests:
 
     def _in_registry(self, reference: str) -> str:
         try:
-            digest = self._connection.registry_digest(reference)
+            digest = self._connection.registry_digest(reference, timeout_s=self._left_s(reference))
         except DockerRefusal as error:
             raise ImageUnavailable(reference, f"its registry says: {error.message}") from error
         except EngineUnavailable as error:
-            self._connection.call("GET", "/_ping")  # it does answer: then it was the registry that did not
+            wait_s = CALL_TIMEOUT_S if self._end is None else _PING_S
+            self._connection.call("GET", "/_ping", timeout_s=wait_s)  # if it does, it was the registry
             raise ImageUnavailable(reference, "its registry does not answer") from error
         return f"{split_reference(reference)[0]}@{digest}"
+
+    def _left_s(self, reference: str) -> float | None:
+        """How long the next answer may take. Raises ImageUnavailable where the time is over."""
+        if self._end is None:
+            return None
+        left_s = self._end - time.monotonic()
+        if left_s <= 0:
+            raise ImageUnavailable(reference, "there was no answer in time")
+        return left_s

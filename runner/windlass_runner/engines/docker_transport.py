@@ -192,8 +192,9 @@ class _SocketConnection(http.client.HTTPConnection):
 class SdkTransport:
     """An engine anywhere, as DOCKER_HOST, DOCKER_TLS_VERIFY and DOCKER_CERT_PATH say."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self._api = open_sdk(environment)
+    def __init__(self, environment: Mapping[str, str], *, opening_s: float | None = None) -> None:
+        """`opening_s`: how long it may take to find the engine; None: as long as the SDK waits."""
+        self._api = open_sdk(environment, timeout_s=opening_s)
         self._base = f"{self._api.base_url}/v{self._api.api_version}"
 
     def call(
@@ -228,34 +229,39 @@ class SdkTransport:
         self._api.close()
 
 
-def open_transport(environment: Mapping[str, str]) -> Transport:
-    """The way to where DOCKER_HOST says, else to the usual socket."""
+def open_transport(environment: Mapping[str, str], *, opening_s: float | None = None) -> Transport:
+    """The way to where DOCKER_HOST says, else to the usual socket. `opening_s`: as of `SdkTransport`."""
     address = environment.get("DOCKER_HOST") or f"unix://{DEFAULT_SOCKET}"
     if address.startswith("unix://"):
         return SocketTransport(address.removeprefix("unix://"))
-    return SdkTransport(environment)
+    return SdkTransport(environment, opening_s=opening_s)
 
 
-def open_sdk(environment: Mapping[str, str]) -> APIClient:
-    """The SDK's client, with `docker login`'s credentials. Raises `EngineUnavailable`."""
+def open_sdk(environment: Mapping[str, str], *, timeout_s: float | None = None) -> APIClient:
+    """The SDK's client, with `docker login`'s credentials; `timeout_s` for each answer, None: the SDK's own.
+    Raises `EngineUnavailable`."""
     from docker import APIClient
     from docker.errors import DockerException
     from docker.utils import kwargs_from_env
 
     try:
-        address = kwargs_from_env(environment=dict(environment))
-        return APIClient(version="auto", max_pool_size=_KEPT_CONNECTIONS, **address)
+        options: dict[str, Any] = dict(kwargs_from_env(environment=dict(environment)))
+        if timeout_s is not None:
+            options["timeout"] = timeout_s
+        return APIClient(version="auto", max_pool_size=_KEPT_CONNECTIONS, **options)
     except DockerException as exc:
         raise EngineUnavailable(
             f"the Docker engine does not answer ({exc})", remedy="check DOCKER_HOST and that it is started"
         ) from exc
 
 
-def distribution(environment: Mapping[str, str], reference: str) -> tuple[int, bytes]:
+def distribution(
+    environment: Mapping[str, str], reference: str, *, timeout_s: float | None = None
+) -> tuple[int, bytes]:
     """What a registry says of an image: status and body of the engine's answer."""
     from docker.errors import APIError
 
-    api: Any = open_sdk(environment)
+    api: Any = open_sdk(environment, timeout_s=timeout_s)
     try:
         return 200, json.dumps(api.inspect_distribution(reference)).encode()
     except APIError as exc:

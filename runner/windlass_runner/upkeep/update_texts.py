@@ -35,10 +35,11 @@ def commit_message(update: Update) -> str:
 
 def proposal_text(update: Update, *, unlocked: Sequence[str] = ()) -> str:
     """What the pull request says, as Markdown: the conflicts first, for nobody may merge them unseen.
-    `unlocked`: what of the workflows could not be pinned."""
+    `unlocked`: what of the workflows could not be pinned, or on one machine alone."""
     parts = [*_settle(update), *_about(update), *_files(update)]
     if unlocked:
-        parts += ["\n## Not locked\n", *(f"- {_one_line(each)}" for each in unlocked)]
+        parts += ["\n## The lock\n", "What could not be pinned, or for the daemon's own machine alone:\n"]
+        parts += [f"- {_one_line(each)}" for each in unlocked]
     return "\n".join(parts).rstrip() + "\n"
 
 

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from integration.commands.conftest import COMMAND, Here, Project
-from integration.commands.sample_world import Sample
+from integration.commands.sample_world import WORKFLOW, Sample
 from integration.commands.test_gates import read_until
 from integration.registry.served import Served, serving
 from integration.registry.test_interrupted import killed_at
@@ -45,6 +45,48 @@ def test_a_sample_is_filled_in_recorded_and_runs(sample: Sample) -> None:
     ran = Project.windlass(sample.here, "run", "fit", "--engine", "process")
     assert ran.code == 0, ran.err
     assert "fitting data, 7 epochs" in ran.out
+
+
+LOCK = ".windlass/lock.yaml"
+IN_AN_IMAGE = f"{WORKFLOW}    image: windlass-test/busybox:1\n"
+NO_ENGINE = "unix:///nonexistent"
+
+
+@pytest.mark.docker
+def test_images_are_pinned_with_the_actions_and_a_run_finds_all_of_it_locked(sample: Sample) -> None:
+    sample.release("1.0.0", workflow=IN_AN_IMAGE)
+    answer = sample.subscribe()
+    assert answer.code == 0, answer.err
+    assert "image windlass-test/busybox:1: only this machine has it" in answer.err
+    lock = sample.read(LOCK)
+    assert '"windlass-test/busybox:1":\n    local-id: "sha256:' in lock
+    assert sample.here.windlass("lock", "--check").code == 0
+    assert "not in the lock" not in sample.here.windlass("plan", "fit", "--ref", "main").out
+    sample.release("1.1.0", workflow=IN_AN_IMAGE.replace("image: ", "# The same.\n    image: "))
+    assert sample.update().code == 0
+    assert sample.read(LOCK) == lock
+
+
+def test_without_an_engine_the_rest_is_locked_and_one_line_says_what_is_not(sample: Sample) -> None:
+    sample.release("1.0.0", workflow=IN_AN_IMAGE)
+    words = ("subscribe", str(sample.folder), "--param", "bucket=data")
+    answer = sample.here.windlass(*words, DOCKER_HOST=NO_ENGINE)
+    assert answer.code == 0, answer.err
+    assert "script@v1" in sample.read(LOCK)
+    (line,) = (line for line in answer.err.splitlines() if "pinned" in line)
+    assert line.startswith("not pinned as yet: image windlass-test/busybox:1: the Docker engine does not")
+    assert line.endswith("; 'windlass lock' does it later")
+
+
+@pytest.mark.docker
+def test_a_first_lock_pins_the_images_of_workflows_that_are_there(here: Here) -> None:
+    here.workflow("jobs: {a: {image: 'windlass-test/busybox:1', steps: [{run: x}]}}\n")
+    alone = here.windlass("init", DOCKER_HOST=NO_ENGINE)
+    assert (alone.code, alone.err.count("pinned"), "not pinned as yet: image" in alone.err) == (0, 1, True)
+    (here.root / LOCK).unlink()
+    answer = here.windlass("init")
+    assert (answer.code, "not pinned" in answer.err) == (0, False)
+    assert "windlass-test/busybox:1" in (here.root / LOCK).read_text()
 
 
 def test_in_an_empty_folder_a_repository_is_made(sample: Sample, tmp_path: Path) -> None:

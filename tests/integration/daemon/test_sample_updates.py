@@ -30,6 +30,7 @@ from windlass_registry.sources.registry_samples import RegistrySamples
 from windlass_registry.store import Store
 from windlass_runner.daemon import sample_offering
 from windlass_runner.daemon.git_access import git_environment
+from windlass_runner.daemon.host import open_digests
 from windlass_runner.daemon.planning import CommitPlanning
 from windlass_runner.daemon.pushes import Pushes
 from windlass_runner.daemon.repository_settings import RepositorySettings
@@ -84,6 +85,9 @@ class Scene:
     """Where the daemon finds the repository; '' for its folder."""
     days: float = 30
     """Since the newest release."""
+    docker: str = "unix:///nonexistent"
+    """Where the engine is that knows images."""
+    workflow: str = WORKFLOW
     files: dict[str, str] = field(default_factory=lambda: {"fit.sh": FIT, "notes.txt": "old\n"})
 
     @property
@@ -95,7 +99,7 @@ class Scene:
         words = f"agreement: {agreement}\n" if agreement else ""
         content = {
             "sample.yml": MANIFEST.format(version=version, agreement=words),
-            "workflow.yaml": WORKFLOW,
+            "workflow.yaml": self.workflow,
             **{f"files/{name}": text for name, text in self.files.items()},
         }
         package = self.world.package(f"fit-{version}", **content)
@@ -135,6 +139,7 @@ class Scene:
                     mirror_of=lambda url: Mirror(tool, root, url),
                     sources=[RegistrySamples(self.world.source("daemon"))],
                     catalog=Catalog(builtin=load_builtin()),
+                    open_digests=lambda: open_digests(None, {"DOCKER_HOST": self.docker}, limit_s=30),
                     proposing=lambda _url: self.forge,
                     scratch=root / "sample-updates",
                     clock=lambda: self.world.now.timestamp() + self.days * 86_400,
@@ -262,6 +267,29 @@ def test_what_is_pinned_stays_and_what_is_new_is_pinned(scene: Scene) -> None:
     assert scene.offer() is not None
     assert "script@v1" in scene.show(LOCK)
     assert "script@v1" not in scene.show(LOCK, at="main")
+
+
+@pytest.mark.docker
+def test_images_that_a_release_brings_are_pinned_beside_those_that_are(scene: Scene) -> None:
+    old = f'  "mine:1":\n    digest: "mine@sha256:{"0" * 64}"\n'
+    scene.push({LOCK: f"lock: 2\nactions: {{}}\nimages:\n{old}"})
+    scene.docker = os.environ.get("DOCKER_HOST", "")
+    scene.workflow = f"{WORKFLOW}    image: windlass-test/busybox:1\n"
+    scene.release("1.1.0")
+    assert scene.offer() is not None
+    assert old in scene.show(LOCK)
+    assert '  "windlass-test/busybox:1":\n    local-id: "sha256:' in scene.show(LOCK)
+
+
+def test_images_that_nobody_knows_are_told_in_the_pull_request(scene: Scene, forge: Proposals) -> None:
+    scene.push({LOCK: "lock: 1\nactions: {}\n"})
+    scene.workflow = f"{WORKFLOW}    image: windlass-test/busybox:1\n"
+    scene.release("1.1.0")
+    assert scene.offer() is not None
+    assert "script@v1" in scene.show(LOCK)
+    assert "busybox" not in scene.show(LOCK)
+    told = forge.all()[0].read_text().partition("## The lock")[2]
+    assert "- not pinned as yet: image windlass-test/busybox:1: the Docker engine does not answer" in told
 
 
 def test_a_branch_that_somebody_made_already_is_theirs(scene: Scene, forge: Proposals) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import socket
 import subprocess
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -77,6 +79,28 @@ def test_an_image_that_is_nowhere_is_said(digests: DockerDigests) -> None:
 def test_an_engine_that_does_not_answer_is_the_owners_to_mend() -> None:
     with pytest.raises(EngineUnavailable):
         DockerDigests({"DOCKER_HOST": "unix:///nonexistent.sock"}).look_up(IMAGE)
+
+
+@pytest.mark.parametrize("kind", ["unix", "tcp"])
+def test_an_engine_that_says_nothing_is_not_waited_for_longer_than_asked(tmp_path: Path, kind: str) -> None:
+    with socket.socket(socket.AF_UNIX if kind == "unix" else socket.AF_INET) as silent:
+        silent.bind(str(tmp_path / "s") if kind == "unix" else ("127.0.0.1", 0))
+        silent.listen()
+        name = silent.getsockname()
+        address = f"unix://{name}" if kind == "unix" else f"tcp://{name[0]}:{name[1]}"
+        digests = DockerDigests({"DOCKER_HOST": address}, limit_s=0.2)
+        with pytest.raises(EngineUnavailable):
+            digests.look_up(IMAGE)
+        with pytest.raises(ImageUnavailable, match="there was no answer in time"):
+            digests.look_up(IMAGE)
+
+
+def test_a_registry_that_says_nothing_is_not_waited_for_longer_than_asked() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        digests = DockerDigests(os.environ, limit_s=1)
+        with pytest.raises(ImageUnavailable, match="its registry does not answer"):
+            digests.look_up(f"127.0.0.1:{silent.getsockname()[1]}/windlass-test/nothing:1")
+        digests.close()
 
 
 def _before(registry: ImageRegistry) -> str:

@@ -14,12 +14,12 @@ from windlass_registry.choosing import CoolDown, Rules
 from windlass_registry.errors import AuthorError, UpstreamError
 from windlass_registry.index import Index, Release
 from windlass_registry.lock import ImagePin, LockFile, Pin
-from windlass_runner.commands.image_pins import named_by, pin_images
 from windlass_runner.commands.lock_changes import changes_of, note_lines
 from windlass_runner.commands.lock_settings import cool_down
 from windlass_runner.commands.locking import lock_repository, look_up_repository, upgrade_repository
 from windlass_runner.engines.base import ImageUnavailable
 from windlass_runner.engines.docker_digests import KnownImage
+from windlass_runner.upkeep.image_pins import named_by, pin_images
 from windlass_runner.upkeep.lock_settings import repository_cool_down
 from windlass_runner.upkeep.locking import Looked
 
@@ -149,8 +149,8 @@ def test_a_lock_written_for_something_else_keeps_images_and_data(tmp_path: Path)
     old = aged("acme/a", "1.0.0", 60)
     image = ImagePin(digest="x@sha256:" + "0" * 64)
     pins = LockFile(pins=pins_of(old).pins, images={"x": image}, datasets={"digits": "3"})
-    lock, problems = lock_repository(repository(tmp_path, w=STEPS), pins=pins, catalog=catalog(old))
-    assert (lock.pins(), problems) == (pins, ())
+    made = lock_repository(repository(tmp_path, w=STEPS), pins=pins, catalog=catalog(old))
+    assert (made.lock.pins(), made.problems) == (pins, ())
 
 
 class Engine:
@@ -159,6 +159,10 @@ class Engine:
     def __init__(self, **known: str) -> None:
         self.known = known
         self.asked: list[tuple[str, bool]] = []
+        self.is_closed = False
+
+    def close(self) -> None:
+        self.is_closed = True
 
     def look_up(self, reference: str, *, is_newest: bool = False) -> KnownImage:
         self.asked.append((reference, is_newest))
@@ -280,6 +284,39 @@ def test_an_image_that_cannot_be_looked_up_anew_keeps_its_pin() -> None:
     pinned = pin_images(("a",), old=old, anew=frozenset({"a"}), digests=Engine())
     assert pinned.images == old
     assert pinned.unpinned[0].why == "there is none; it stays as it was"
+
+
+BY_THE_WAY = """
+jobs:
+  a: {image: a, steps: [{run: x}, {run: x, image: b}, {run: x, image: c}, {run: x, image: d}]}
+  late: {image: '${{ github.event.image }}', steps: [{run: x}]}
+"""
+
+
+def test_a_lock_written_for_something_else_pins_new_images_and_says_in_one_line_which_not(
+    tmp_path: Path,
+) -> None:
+    kept = {name: ImagePin(digest=f"{name}@sha256:{'0' * 64}") for name in ("a", "of-no-workflow")}
+    root, engine = repository(tmp_path, w=BY_THE_WAY), Engine(a="a@sha256:1", b="b@sha256:2")
+    made = lock_repository(
+        root, pins=LockFile(images=kept), catalog=Catalog.of_builtin(), open_digests=lambda: engine
+    )
+    assert made.lock.images == {**kept, "b": ImagePin(digest="b@sha256:2")}
+    assert sorted(name for name, _ in engine.asked) == ["b", "c", "d"]
+    assert engine.is_closed
+    assert made.remarks == (
+        "not pinned as yet: image c, image d: there is none; 'windlass lock' does it later",
+    )
+
+
+def test_a_lock_written_for_something_else_asks_nobody_where_all_is_pinned(tmp_path: Path) -> None:
+    def nobody() -> Engine:
+        raise AssertionError
+
+    pins = LockFile(images={"x": ImagePin(digest="x@sha256:" + "0" * 64)})
+    root = repository(tmp_path, w="jobs: {a: {image: x, steps: [{run: x}]}}\n")
+    made = lock_repository(root, pins=pins, catalog=Catalog.of_builtin(), open_digests=nobody)
+    assert (made.lock.images, made.remarks) == (pins.images, ())
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def test_notes_stay_quoted_and_files_are_listed() -> None:
 
 
 def test_what_could_not_be_pinned_is_told() -> None:
-    assert "## Not locked\n\n- ci.yaml:3: unknown action\n" in proposal_text(
+    assert "alone:\n\n- ci.yaml:3: unknown action\n" in proposal_text(
         update(WRITTEN), unlocked=["ci.yaml:3: unknown\naction"]
     )
 

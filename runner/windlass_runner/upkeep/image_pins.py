@@ -1,14 +1,15 @@
-"""The images and data that workflows name, and what `windlass lock` can pin of them."""
+"""The images and data that workflows name, and what a lock can pin of them: for `windlass lock`, and for what
+writes a lock by the way (`init`, `subscribe`, the daemon's updates of samples)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from windlass_registry.errors import AuthorError, OperatorError
-from windlass_registry.lock import ImagePin, Lock
+from windlass_registry.lock import ImagePin, Lock, LockFile
 from windlass_runner.engines.base import ImageUnavailable
 from windlass_runner.engines.docker_digests import KnownImage
 from windlass_runner.plan.compile import PlanOptions, job_specs
@@ -18,8 +19,11 @@ from windlass_runner.plan.model import JobSpec, outermost
 from windlass_runner.plan.steps import NoEngineYet
 from windlass_runner.run.dockerfiles import bases_of
 from windlass_runner.run.image_checks import place_of_image
+from windlass_runner.upkeep.locking import Looked
 from windlass_runner.workflow.model import Workflow
 
+PATIENCE_S: Final = 10.0
+"""How long the engine and the registries are waited for by what writes a lock by the way."""
 _AT_ONCE: Final = 8
 _PLACES: Final = 3
 
@@ -28,6 +32,8 @@ class Digests(Protocol):
     """Who knows images; see `engines.docker_digests`."""
 
     def look_up(self, reference: str, *, is_newest: bool = False) -> KnownImage: ...
+
+    def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +60,33 @@ class Pinned:
     images: Mapping[str, ImagePin] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
     unpinned: tuple[Unpinned, ...] = ()
+
+    def remarks(self) -> tuple[str, ...]:
+        """What to say of them where the lock was not what somebody asked for: one line for all that is left
+        to `windlass lock`."""
+        notes = [f"image {name}: {text}" for name, text in self.notes.items()]
+        if self.unpinned:
+            names = ", ".join(each.what for each in self.unpinned)
+            reasons = "; ".join(dict.fromkeys(each.why for each in self.unpinned))
+            notes.append(f"not pinned as yet: {names}: {reasons}; 'windlass lock' does it later")
+        return tuple(notes)
+
+
+def lock_with_images(
+    looked: Looked, *, pins: LockFile | None, open_digests: Callable[[], Digests]
+) -> tuple[Lock, Pinned]:
+    """What to write in place of `pins`, all of whose images stay, with the images that these workflows name
+    and that can be had now. Nobody is asked where all are pinned."""
+    lock = looked.beside(pins)
+    new = [name for name in named_by(looked.workflows, looked.lock).images if name not in lock.images]
+    if not new:
+        return lock, Pinned(images=lock.images)
+    digests = open_digests()
+    try:
+        pinned = pin_images(new, old={}, anew=frozenset(), digests=digests)
+    finally:
+        digests.close()
+    return replace(lock, images={**lock.images, **pinned.images}), pinned
 
 
 def named_by(workflows: Iterable[Workflow], lock: Lock) -> Named:
