@@ -134,7 +134,11 @@ class _Application:
         self.count_read(request)
         asked = request.query_params
         kind = asked.get("kind")
-        limit = min(_whole(asked.get("limit"), MOST_FOUND), MOST_FOUND)
+        if kind not in (None, "action", "sample"):
+            raise HttpProblem(
+                HTTPStatus.BAD_REQUEST, f"'{kind[:80]}' is no kind of package", remedy="action, or sample"
+            )
+        limit = _limit(asked.get("limit"))
         stock = await run_in_threadpool(self._shelves.now)
         packages = stock.index.packages.values()
         found = await run_in_threadpool(search, packages, asked.get("q", ""), kind=kind)
@@ -253,8 +257,14 @@ def _count(buckets: Buckets, key: str) -> None:
         )
 
 
-def _whole(text: str | None, otherwise: int) -> int:
-    return int(text) if text is not None and text.isascii() and text.isdigit() else otherwise
+def _limit(text: str | None) -> int:
+    """How many packages are asked for."""
+    if text is None:
+        return MOST_FOUND
+    if not (text.isascii() and text.isdigit() and len(text) <= 3 and int(text) <= MOST_FOUND):
+        remedy = f"a whole number from 0 to {MOST_FOUND}"
+        raise HttpProblem(HTTPStatus.BAD_REQUEST, f"'{text[:80]}' is no limit", remedy=remedy)
+    return int(text)
 
 
 async def _read_body(request: Request, *, at_most: int) -> bytes:

@@ -192,6 +192,12 @@ def test_search_finds_beginnings_and_counts_downloads(served: Served) -> None:
     assert served.call("/api/v1/packages/acme/trian").status == 404
 
 
+@pytest.mark.parametrize("asked", ["limit=abc", "limit=101", f"limit={'9' * 5000}", "kind=acton"])
+def test_a_search_that_means_nothing_is_a_bad_request(served: Served, asked: str) -> None:
+    answer = served.call(f"/api/v1/packages?{asked}")
+    assert (answer.status, "remedy" in answer.json) == (400, True)
+
+
 def test_every_operation_of_the_document_is_there(served: Served) -> None:
     token = served.token()
     served.call("/api/v1/packages")
