@@ -4,6 +4,7 @@ namespaces) and the fake."""
 from __future__ import annotations
 
 import itertools
+import shutil
 import socket
 import subprocess
 import threading
@@ -108,7 +109,8 @@ def recipe(tmp_path: Path) -> Iterator[ImageBuild]:
         dockerfile="Dockerfile",
         labels={"windlass.action": "x"},
     )
-    subprocess.run(["docker", "rmi", "-f", name], check=False, capture_output=True)
+    if shutil.which("docker"):  # the other engines are tested where there is none
+        subprocess.run(["docker", "rmi", "-f", name], check=False, capture_output=True)
 
 
 def test_an_image_is_built_once_with_its_output_told(bench: Bench, recipe: ImageBuild) -> None:
