@@ -14,18 +14,17 @@ import hashlib
 import io
 import os
 import posixpath
-import re
 import stat
 import tarfile
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from windlass_registry.archive_names import alike, fault_of_name
 from windlass_registry.errors import AuthorError, Problem
 
 LEFT_OUT: Final = frozenset({".git", "__pycache__"})
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +33,7 @@ class ArchiveLimits:
 
     size_bytes: int = 256 * 1024 * 1024
     files: int = 20_000
-    path_chars: int = 1024
+    path_bytes: int = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,33 +177,32 @@ def _check(entries: list[Entry], *, limits: ArchiveLimits, where: str) -> None:
     files = {entry.name for entry in entries if entry.target is None}
     if len(names) != len(entries) or names & folders:
         raise _refuse(where, "two files of the same name")
+    if (pair := alike(names, folders)) is not None:
+        first, second = (_shown(name) for name in pair)
+        what = f"'{first}' and '{second}', which some file systems take for one file"
+        raise _refuse(where, what, "rename one of them")
     for entry in entries:
         _check_name(entry.name, limits)
         if entry.target is not None:
-            _check_link(entry, files | folders)
+            _check_link(entry, files=files, folders=folders)
 
 
 def _check_name(name: str, limits: ArchiveLimits) -> None:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        raise _refuse(_shown(name), "a file name that is not UTF-8", "rename it") from None
-    if _CONTROL.search(name):
-        raise _refuse(_shown(name), "a file name with a control character or backslash", "rename it")
-    if len(name) > limits.path_chars:
-        raise _refuse(_shown(name), f"a path of more than {limits.path_chars} characters", "shorten it")
+    if (fault := fault_of_name(name, path_bytes=limits.path_bytes)) is not None:
+        raise _refuse(_shown(name), *fault)
     parts = name.split("/")
-    if any(part in ("", ".", "..") for part in parts) or LEFT_OUT.intersection(parts):
+    if any(part in ("", ".", "..") or part.lower() in LEFT_OUT for part in parts):
         raise _refuse(_shown(name), "not a path that a package can hold")
 
 
-def _check_link(entry: Entry, known: Collection[str]) -> None:
+def _check_link(entry: Entry, *, files: set[str], folders: set[str]) -> None:
     """A link points to a file or real folder of the package, by a path through no other link."""
     target = entry.target or ""
     parent = posixpath.dirname(entry.name)
     inside = posixpath.normpath(posixpath.join(parent, target))
     written = target.rstrip("/")
-    if inside not in known or written != posixpath.relpath(inside, parent or "."):
+    leads = inside in (folders if target != written else files | folders)
+    if not leads or written != posixpath.relpath(inside, parent or "."):
         raise _refuse(
             _shown(entry.name),
             f"a link to '{_shown(target)}', which is no file or folder of the package",
@@ -235,6 +233,8 @@ def _decode(archive: bytes, *, limits: ArchiveLimits) -> list[Entry]:
                 if len(entries) >= limits.files:
                     raise _refuse("archive", f"more than {limits.files:,} files")
                 entries.append(_decode_member(tar, member))
+    except RecursionError as error:  # tarfile reads headers before headers by calling itself
+        raise _refuse("archive", "not an archive of a package (header upon header)") from error
     except (tarfile.TarError, UnicodeError, EOFError, ValueError, OverflowError) as error:
         raise _refuse("archive", f"not an archive of a package ({error})") from error
     if entries != sorted(entries, key=_order):

@@ -5,22 +5,42 @@ import os
 import socket
 import tarfile
 from pathlib import Path
+from unicodedata import normalize
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from windlass_registry.archive import ArchiveLimits, digest_folder, pack, unpack
+from windlass_registry.archive import (
+    ArchiveLimits,
+    Entry,
+    checked_entries,
+    digest_folder,
+    pack,
+    unpack,
+)
 from windlass_registry.errors import AuthorError
 
 parts = st.text(
-    st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"], exclude_characters="/\\\x00"),
+    st.characters(
+        codec="utf-8", exclude_categories=["Cc", "Cf", "Cn", "Cs", "Zl", "Zp"], exclude_characters="/\\\x00"
+    ),
     min_size=1,
     max_size=12,
 ).filter(lambda name: name not in (".", "..", ".git", "__pycache__") and len(name.encode()) < 100)
 contents = st.tuples(st.binary(max_size=600), st.booleans())
-trees = st.recursive(contents, lambda inner: st.dictionaries(parts, inner, max_size=4), max_leaves=8)
-folders = st.dictionaries(parts, trees, max_size=5)
+
+
+def siblings(inner: st.SearchStrategy[object], most: int) -> st.SearchStrategy[dict[str, object]]:
+    """A folder, no two of whose names look the same."""
+    named = st.tuples(parts, inner)
+    return st.lists(
+        named, max_size=most, unique_by=lambda one: normalize("NFD", normalize("NFD", one[0]).casefold())
+    ).map(dict)
+
+
+trees = st.recursive(contents, lambda inner: siblings(inner, 4), max_leaves=8)
+folders = siblings(trees, 5)
 
 
 def build(place: Path, tree: object) -> None:
@@ -166,7 +186,13 @@ def test_pipes_sockets_and_devices_are_refused(tmp_path: Path) -> None:
             digest_folder(folder)
 
 
-@pytest.mark.parametrize("name", [b"a\nb", b"a\\b", b"\xff", b"a\x1b[1m"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(b"a\nb", b"a\\b", b"\xff", b"a\x1b[1m", "a\x9b1m".encode()),
+        *(letter.encode() for letter in ("a\u202egpj.exe", "a\u200b", "\ufeffaction.yml", "a\u2028b")),
+    ],
+)
 def test_strange_file_names_are_refused(tmp_path: Path, name: bytes) -> None:
     folder = sample(tmp_path)
     with open(os.fsencode(folder) + b"/" + name, "wb"):  # noqa: PTH123
@@ -174,6 +200,41 @@ def test_strange_file_names_are_refused(tmp_path: Path, name: bytes) -> None:
     with pytest.raises(AuthorError, match="rename it") as caught:
         digest_folder(folder)
     assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("main.py", "Main.py"), ("caf\u00e9", "cafe\u0301"), ("a", "A/inner"), ("stra\u00dfe", "STRASSE")],
+)
+def test_files_that_some_disks_take_for_one_are_refused(one: str, other: str) -> None:
+    entries = [Entry(name=one), Entry(name=other)]
+    with pytest.raises(AuthorError, match="file systems take for one file; rename one"):
+        checked_entries(entries, shown_as="here")
+    checked_entries([Entry(name="Docs/a"), Entry(name="docs/b")], shown_as="here")
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("b" * 256, "a file name of more than 255 bytes"),
+        ("/".join(["\u00e9" * 100] * 6), "a path of more than 1024 bytes"),
+        (".GIT/config", "not a path that a package can hold"),
+    ],
+)
+def test_names_that_a_disk_cannot_hold_are_refused(name: str, says: str) -> None:
+    with pytest.raises(AuthorError, match=says):
+        checked_entries([Entry(name=name)], shown_as="here")
+
+
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE])
+def test_headers_before_headers_are_refused(tmp_path: Path, kind: bytes) -> None:
+    header = tarfile.TarInfo("h")
+    header.type, header.size = kind, 512
+    content = b"11 path=ab\n" if kind == tarfile.XHDTYPE else b"ab"
+    archive = (header.tobuf(tarfile.USTAR_FORMAT) + content.ljust(512, b"\0")) * 5000 + pack(sample(tmp_path))
+    with pytest.raises(AuthorError, match="archive"):
+        unpack(archive, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_too_much_is_refused(tmp_path: Path) -> None:
