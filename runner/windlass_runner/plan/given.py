@@ -79,35 +79,6 @@ def inputs_of(call: GraphCall, around: Mapping[str, Any], needs: Mapping[str, An
     return inputs
 
 
-def name_of_outer(call_id: str, need: str) -> str:
-    """Under which name the jobs of a graph are told of what the graph itself needs: no job is called so."""
-    return f"{call_id} {need}"
-
-
-def own_needs(needs: Mapping[str, Any]) -> dict[str, Any]:
-    """The `needs` context without what the graphs around a job need."""
-    return {name: need for name, need in needs.items() if " " not in name}
-
-
-def contexts_within(
-    calls: Mapping[str, GraphCall], call_id: str | None, contexts: Mapping[str, Any]
-) -> Mapping[str, Any]:
-    """What a job of a graph sees: what a job of the workflow does, with the inputs of the graph in place of
-    the workflow's. `contexts` has under `needs` also what the graphs around it need (`name_of_outer`).
-
-    Raises:
-        ExpressionError
-    """
-    if call_id is None:
-        return contexts
-    call = calls[call_id]
-    around = contexts_within(calls, call.around, contexts)
-    told = contexts.get("needs", {})
-    names = {need: name_of_outer(call.id, need) for need in call.names}
-    needs = {need: told[name] for need, name in names.items() if name in told}
-    return {**contexts, "inputs": inputs_of(call, around, needs)}
-
-
 def typed(kind: str | None, value: Any) -> Any:
     """A value as its input's type says; where there is none, false or an empty text. What does not fit
     stays."""

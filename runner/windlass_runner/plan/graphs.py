@@ -26,7 +26,6 @@ from windlass_runner.plan.scopes import (
     placed_input,
     secrets_read,
     waits,
-    with_settled_fields,
 )
 from windlass_runner.plan.specs import PlanOptions, spec_of
 from windlass_runner.plan.steps import scalars
@@ -194,7 +193,6 @@ class _Unfolding:
         )
         if scope.call is None:
             return placed
-        placed = with_settled_fields(placed, scope)
         secrets = secrets_read(spec, scope)
         priority = job.priority if job.priority is not None else scope.priority
         return replace(

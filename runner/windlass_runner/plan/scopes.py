@@ -9,10 +9,10 @@ from typing import Any, Final
 from windlass_registry.documents import Value
 from windlass_registry.manifest import ActionManifest
 from windlass_registry.resolver import ResolvedAction
-from windlass_runner.expressions.templates import evaluate_template, evaluate_value
+from windlass_runner.expressions.templates import evaluate_template
 from windlass_runner.plan.expansion import is_late, paths_of
-from windlass_runner.plan.given import Given, is_known, settle
-from windlass_runner.plan.matrix import MatrixError, label
+from windlass_runner.plan.given import Given, settle
+from windlass_runner.plan.matrix import label
 from windlass_runner.plan.model import GraphCall, JobSpec
 from windlass_runner.plan.steps import pin, texts_in
 from windlass_runner.workflow.lint import FILES
@@ -118,38 +118,10 @@ def handed_texts(job: Job, manifest: ActionManifest) -> Mapping[str, Value]:
     return {**texts, **job.with_}
 
 
-def with_settled_fields(spec: JobSpec, scope: Scope) -> JobSpec:
-    """The job with what a run settles before it starts, as far as inputs of its graph are part of that.
-
-    Raises:
-        MatrixError: such an input is known only in the run.
-    """
-    if scope.contexts is None:
-        return spec
-    inputs = [
-        replace(item, value=_settled(item.value, f"the input '{item.name}'", scope)) for item in spec.inputs
-    ]
-    return replace(
-        spec,
-        timeout_minutes=_settled(spec.timeout_minutes, "'timeout-minutes'", scope),
-        continue_on_error=_settled(spec.continue_on_error, "'continue-on-error'", scope),
-        inputs=tuple(inputs),
-    )
-
-
 def waits(text: str, scope: Scope) -> bool:
     """Whether a text takes an input of the graph that is known only in the run."""
     late = (*scope.given.late, *scope.given.secrets)
     return "${{" in text and any(is_late(path, late) for path in paths_of(text))
-
-
-def _settled(written: Any, what: str, scope: Scope) -> Any:
-    texts = [text for text in texts_in(written) if "${{" in text and "inputs" in text]
-    if scope.contexts is None or not any(path[0] == "inputs" for text in texts for path in paths_of(text)):
-        return written
-    if not is_known(written, scope.contexts, scope.given):
-        raise MatrixError(f"{what} takes an input of the graph that is known only in the run")
-    return evaluate_value(written, scope.contexts)
 
 
 def placed_input(item: JobInput, scope: Scope) -> JobInput:
@@ -165,8 +137,6 @@ def placed_input(item: JobInput, scope: Scope) -> JobInput:
     taken = read_expression_reference(late) if isinstance(late, str) else None
     if isinstance(taken, OutputReference) and scope.outer is not None:  # a text that another job puts out
         return replace(item, workflow_input=None, job=scope.outer + taken.job, output=taken.output)
-    if isinstance(late, str) and all(path[0] in SEEN for path in paths_of(late)):
-        return replace(item, workflow_input=None, value=late)  # it means the same in the graph
     value = InputReference(name=item.workflow_input).expression
     return replace(item, workflow_input=None, value=value)
 

@@ -286,8 +286,13 @@ class ActiveRun:
         return Start(key=key, attempt=attempt.number + 1, delay_s=again.delay_s)
 
     def job_contexts(self, job: PlannedJob) -> dict[str, Any]:
-        """What expressions of a job see before it runs."""
-        return job_contexts(self.around, self.progress, job)
+        """What expressions of a job see before it runs.
+
+        Raises:
+            ExpressionError: in what its graph is given, so that it never comes to run.
+        """
+        with self.lock:
+            return job_contexts(self.progress, job)
 
     def attempt(self, key: str, number: int, lane: Lane) -> Attempt:
         """A new attempt of a job, not yet begun.

@@ -15,7 +15,6 @@ from windlass_runner.expressions import FixedHost
 from windlass_runner.expressions.templates import evaluate_template
 from windlass_runner.expressions.values import secret, to_text
 from windlass_runner.ledger.records import RunRecord
-from windlass_runner.plan.given import own_needs
 from windlass_runner.plan.model import (
     CompositeStep,
     JobSpec,
@@ -141,7 +140,7 @@ def make_contexts(task: Task) -> dict[str, Any]:
             "event_path": f"{CONTROL}/event.json",
             "run_attempt": str(task.number),
         },
-        "needs": own_needs(task.needs),
+        "needs": task.needs,
         "matrix": job.matrix,
         "strategy": {"job-index": job.index, "job-total": job.total},
         "secrets": {name: secret(around.secret(name) or "") for name in task.spec.secrets},

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from windlass_runner.expressions import ExpressionError
 from windlass_runner.expressions.templates import evaluate_template
 from windlass_runner.expressions.values import to_text, untrusted
-from windlass_runner.plan.given import inputs_of, name_of_outer
+from windlass_runner.plan.given import inputs_of
 from windlass_runner.plan.model import GraphCall
 from windlass_runner.run.job_conditions import holds, why_skipped
 from windlass_runner.run.legs import Group, Leg
@@ -69,16 +69,6 @@ class Calls:
             for name, need in (self.needs(call.names).items() if call.late else ())
         }
         return {**around, "inputs": inputs_of(call, around, needs)}
-
-    def outer_needs(self, call_id: str | None) -> dict[str, Any]:
-        """What the graphs around a job need, where what they are given may come from that."""
-        found: dict[str, Any] = {}
-        while call_id is not None:
-            call = self._calls[call_id]
-            for name, need in self.needs(call.names).items() if call.late else ():
-                found[name_of_outer(call.id, name)] = need
-            call_id = call.around
-        return found
 
     def needs(self, names: Mapping[str, Sequence[str]]) -> dict[str, Any]:
         """The `needs` context where these names stand for jobs and graphs."""

@@ -17,7 +17,6 @@ from windlass_runner.expressions.values import to_text
 from windlass_runner.ledger.gate_records import Gate, NewDeployment
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.records import EventDraft, JobUpdate, RunRecord, State
-from windlass_runner.plan.given import contexts_within
 from windlass_runner.plan.model import JobSpec, Plan, PlannedApproval, PlannedJob
 from windlass_runner.run.approving import approval_outputs, environment_of, gate_of_approval
 from windlass_runner.run.assembly import Surroundings
@@ -128,7 +127,7 @@ class RunGates:
         if not has_gate(self._plan.specs[job.job_id]):
             return _AT_ONCE
         try:
-            admission = self._admit(job, self._within(job, contexts), at)
+            admission = self._admit(job, contexts, at)
         except ExpressionError as error:
             return Admission(state="failure", reason=f"gate: {error}")
         except WindlassError as error:
@@ -156,7 +155,6 @@ class RunGates:
         Raises:
             ExpressionError
         """
-        contexts = self._within(job, contexts)
         around = replace(around, contexts={**around.contexts, "inputs": contexts["inputs"]})
         name = self._environment(job, contexts)
         rules = self._rules(name)
@@ -171,9 +169,6 @@ class RunGates:
             return around.secret(name) if own is None else own
 
         return replace(around, secret=secret)
-
-    def _within(self, job: PlannedJob, contexts: Mapping[str, Any]) -> Mapping[str, Any]:
-        return contexts_within(self._plan.calls, self._plan.specs[job.job_id].call, contexts)
 
     def _admit(self, job: PlannedJob, contexts: Mapping[str, Any], at: float) -> Admission:
         approval = self._plan.specs[job.job_id].approval

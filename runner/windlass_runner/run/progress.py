@@ -66,10 +66,8 @@ class Progress:
         return "cancelled" if self.is_cancelled and state in ("success", "skipped") else state
 
     def needs_context(self, job_id: str) -> dict[str, Any]:
-        """The `needs` context of a job: result and outputs of each job that it needs, and of each graph. A
-        job of a graph is told beside them what that needs (`plan.given.name_of_outer`)."""
-        spec = self.groups[job_id].spec
-        return {**self._needs(spec), **self._calls.outer_needs(spec.call)}
+        """The `needs` context of a job: result and outputs of each job that it needs, and of each graph."""
+        return self._needs(self.groups[job_id].spec)
 
     def _needs(self, spec: JobSpec) -> dict[str, Any]:
         if spec.names or spec.call is not None:

@@ -15,10 +15,14 @@ from windlass_runner.run.progress import Progress
 from windlass_runner.run.storage import slug
 
 
-def job_contexts(around: Surroundings, progress: Progress, job: PlannedJob) -> dict[str, Any]:
-    """What expressions of a job see before it runs."""
+def job_contexts(progress: Progress, job: PlannedJob) -> dict[str, Any]:
+    """What expressions of a job see before it runs: one of a graph the inputs of that.
+
+    Raises:
+        ExpressionError: in what its graph is given, so that it never comes to run.
+    """
     return {
-        **around.contexts,
+        **progress.contexts_of(job.job_id),
         "needs": _needs(progress, job),
         "matrix": job.matrix,
         "strategy": {"job-index": job.index, "job-total": job.total},
@@ -44,7 +48,7 @@ def make_task(
     """
     job = progress.legs[key].job
     spec = around.plan.specs[job.job_id]
-    contexts = job_contexts(around, progress, job)
+    contexts = job_contexts(progress, job)
     inputs = input_paths(
         spec,
         job,

@@ -203,8 +203,9 @@ def _check_secrets(
     """A secret goes into a graph whole, and only where its manifest says so."""
     allowed = {name.lower() for name in secret_inputs(manifest)}
     around = dict.fromkeys(secrets, "")
-    for name, value in job.with_.items():
-        at = job.with_at.get(name, job.at)
+    handed = [(item.name, item.value, item.at) for item in job.inputs]
+    handed += [(name, value, job.with_at.get(name, job.at)) for name, value in job.with_.items()]
+    for name, value, at in handed:
         if handed_secret(value, around) is not None:
             if name.lower() not in allowed:
                 message = f"'{job.uses}' may not be given a secret as '{name}'"

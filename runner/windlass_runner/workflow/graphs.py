@@ -32,6 +32,8 @@ REFUSED: Final[Mapping[str, str]] = {
 }
 """Keys of a job that only a workflow's own jobs may have: they name what belongs to a repository."""
 _DEFAULT_NAMES: Final = frozenset({"github", "event", "vars"})
+_FOR_SECRETS: Final = {place for place, names in NAMES.items() if "secrets" in names} - {Place.JOB_INPUT}
+"""Where an input that may be a secret can be used: what a job has under `inputs` becomes a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,13 +183,7 @@ class _GraphReader:
                         "a graph cannot name a secret of the repositories that use it",
                         "declare an input, list it under permissions.secrets, and write inputs.NAME",
                     )
-                case ("inputs", *_) if text.place is Place.RETRY:
-                    self.reader.error(
-                        locate(text, offset, self.lines),
-                        "'inputs' cannot be used here (retry of a graph's job)",
-                        "decide by what the attempt says: job.cause, job.exit-code",
-                    )
-                case ("inputs", name, *_) if name in secret and "secrets" not in NAMES[text.place]:
+                case ("inputs", name, *_) if name in secret and text.place not in _FOR_SECRETS:
                     self.reader.error(
                         locate(text, offset, self.lines),
                         f"the input '{name}' may be a secret, and cannot be used here ({text.place.value})",

@@ -54,7 +54,7 @@ def _read_job_input(reader: WorkflowReader, name: str, node: yaml.Node) -> JobIn
         case references.OutputReference(job=job, output=output):
             return JobInput(name=name, job=job, output=output, at=at)
         case references.InputReference(name=workflow_input):
-            reader.note(node, references.InputReference(name=workflow_input).expression, Place.JOB_WITH)
+            reader.note(node, references.InputReference(name=workflow_input).expression, Place.JOB_INPUT)
             return JobInput(name=name, workflow_input=workflow_input, at=at)
         case None:
             pass
@@ -64,7 +64,7 @@ def _read_job_input(reader: WorkflowReader, name: str, node: yaml.Node) -> JobIn
 def _value(reader: WorkflowReader, name: str, node: yaml.ScalarNode) -> Value:
     """An expression or a bare reference; plain text is an error, as there is nothing that it names."""
     known = len(reader.problems)
-    value = reader.referring(node, Place.JOB_WITH)
+    value = reader.referring(node, Place.JOB_INPUT)
     is_expression = isinstance(value, str) and "${{" in value
     if not is_expression and len(reader.problems) == known and not _is_near_reference(reader, node):
         reader.error(

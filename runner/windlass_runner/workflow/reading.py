@@ -42,6 +42,7 @@ class Place(Enum):
     JOB = "a job's settings"
     JOB_ENV = "a job's env"
     JOB_WITH = "with"
+    JOB_INPUT = "inputs of a job"
     JOB_OUTPUT = "outputs"
     RETRY = "retry"
     STEP_IF = "a step's if"

@@ -49,6 +49,7 @@ NAMES: Final[Mapping[Place, frozenset[str]]] = {
     Place.JOB: _JOB,
     Place.JOB_ENV: _JOB | {"secrets"},
     Place.JOB_WITH: _RUNNING,
+    Place.JOB_INPUT: _JOB | {"secrets"},
     Place.JOB_OUTPUT: _RUNNING | {"steps"},
     Place.RETRY: (_RUNNING | {"steps"}) - {"secrets"},
     Place.STEP_IF: CONTEXTS - {"secrets"},

@@ -78,6 +78,40 @@ jobs:
     inputs: {model: flow.outputs.model}
     steps: [{run: 'echo "score ${{ needs.flow.outputs.score }} of $(cat /inputs/model/weights)"'}]
 """
+LATE = """\
+name: What only a run knows
+version: 1.0.0
+inputs: {minutes: {type: number}, may: {type: boolean}, code: {type: number}, who: {}}
+runs:
+  using: workflow
+  jobs:
+    slow:
+      timeout-minutes: ${{ inputs.minutes }}
+      continue-on-error: ${{ inputs.may }}
+      steps: [{run: sleep 600}]
+    twice:
+      inputs: {one: workflow.inputs.who, two: ' for ${{ inputs.who }}, ${{ inputs.code }} times'}
+      retry: {limit: 1, when: job.exit-code == inputs.code}
+      steps: [{run: 'grep Ada /inputs/one && cat /inputs/two && if mkdir THERE; then exit 7; fi'}]
+    once:
+      continue-on-error: ${{ inputs.may }}
+      retry: {limit: 1, when: job.exit-code == inputs.code}
+      steps: [{run: exit 8}]
+"""
+LATE_WORKFLOW = """\
+jobs:
+  before:
+    steps: [{run: 'printf "minutes=0.001\\nmay=true\\ncode=7\\nwho=Ada\\n" >> "$GITHUB_OUTPUT"'}]
+    outputs: {minutes: {type: string}, may: {type: string}, code: {type: string}, who: {type: string}}
+  flow:
+    uses: ./flow
+    needs: [before]
+    with:
+      minutes: before.outputs.minutes
+      may: before.outputs.may
+      code: before.outputs.code
+      who: before.outputs.who
+"""
 RUN = ("run", ".windlass/workflows/w.yaml", "--plain", "--secret", "TOKEN", "--secret", "OTHER")
 SECRETS = {"TOKEN": "a-long-token", "OTHER": "another-secret"}
 
@@ -150,6 +184,16 @@ def test_what_failed_in_a_graph_runs_again_with_what_follows(project: Project) -
     assert "flow / one | ▶" not in again.out
     assert "flow / two | ▶ started" in again.out
     assert "after      | ▶ started" in again.out
+
+
+def test_what_a_graph_is_given_in_the_run_decides_over_its_jobs(project: Project) -> None:
+    project.write("flow/action.yml", LATE.replace("THERE", str(project.root / "there")))
+    project.workflow(LATE_WORKFLOW)
+    ran = project.windlass("run", ".windlass/workflows/w.yaml", "--plain", "--engine", "process")
+    assert ran.code == 0, ran.out + ran.err
+    assert "ran longer than 0.001 minutes" in ran.out
+    assert ran.out.count("for Ada, 7 times") == 2
+    assert len([line for line in ran.out.splitlines() if line.endswith("attempt 2")]) == 1
 
 
 def test_a_published_graph_is_locked_with_all_that_it_uses(project: Project, tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ import pytest
 
 from windlass_registry.catalog import Catalog
 from windlass_runner.plan.compile import PlanOptions, compile_plan
-from windlass_runner.plan.given import contexts_within
 from windlass_runner.run.looking_up import resolve_actions
 from windlass_runner.run.progress import Progress
+from windlass_runner.run.tasks import job_contexts
 from windlass_runner.workflow.events import Event
 from windlass_runner.workflow.parse import parse_workflow
 
@@ -155,9 +155,10 @@ def test_a_job_of_a_graph_sees_what_its_graph_was_given(tmp_path: Path) -> None:
     run.end("p", n={**STRING, "text": "7"}, l={**STRING, "text": "false"})
     run.end("g/a")
     assert run.running == {"g/b", "g/c"}
-    assert run.progress.contexts_of("g/c")["inputs"] == {"n": 7, "late": False}
-    seen = {**run.contexts, "needs": run.progress.needs_context("g/c")}
-    assert contexts_within(run.plan.calls, "g", seen)["inputs"] == {"n": 7, "late": False}
+    seen = job_contexts(run.progress, run.progress.legs["g/c"].job)
+    assert seen["inputs"] == {"n": 7, "late": False}
+    assert list(seen["needs"]) == ["a"]
+    assert job_contexts(run.progress, run.progress.legs["p"].job)["inputs"] == {"n": "not this"}
 
 
 def test_a_run_that_is_taken_up_again_goes_on_inside_a_graph(tmp_path: Path) -> None:

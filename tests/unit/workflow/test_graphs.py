@@ -43,11 +43,7 @@ def test_a_graph_that_is_fine_says_nothing(tmp_path: Path) -> None:
         ("a: {steps: [{run: x}], concurrency: one}", "6:28", "a job of a graph has no 'concurrency'"),
         ("a: {steps: [{run: 'x ${{ inputs.y }}'}]}", "6:30", "unknown workflow input 'y'"),
         ("a: {steps: [{run: 'x ${{ secrets.Y }}'}]}", "6:30", "a graph cannot name a secret of the"),
-        (
-            "a: {steps: [{run: x}], retry: {limit: 1, when: inputs == 1}}",
-            "6:52",
-            "'inputs' cannot be used here",
-        ),
+        ("a: {steps: [{run: x}], retry: {limit: 1, when: inputs.y}}", "6:52", "unknown workflow input 'y'"),
         ("a: {steps: [{run: x}], env: {Y: secret:Z}}", "6:37", "a graph cannot name a secret of the"),
         (
             "a: {steps: [{uses: script@v1, with: {script: x, imag: y}}]}",
@@ -116,6 +112,7 @@ def test_nor_is_it_one_in_an_action_of_several_steps(tmp_path: Path) -> None:
         ("outputs: {o: {type: string}}", "the output 'o' of './flow' is of the type volume"),
         ("with: {data: x}", "the input 'data' of './flow' is of the type volume: 'with' cannot hand it on"),
         ("with: {plain: secret:X}", "'./flow' may not be given a secret as 'plain'"),
+        ("inputs: {plain: secret:X}", "'./flow' may not be given a secret as 'plain'"),
         ("with: {token: 'x${{ secrets.X }}'}", "a secret is part of the input 'token'"),
         ("with: {plain: '${{ env.X }}'}", "'env' cannot be used in what a graph of jobs is given"),
         ("with: {plain: \"${{ hashFiles('x') }}\"}", "'hashFiles' cannot be used in what a graph"),
@@ -136,10 +133,17 @@ def test_what_does_not_belong_at_a_graph_is_refused(tmp_path: Path, beside: str,
 
 def test_a_secret_that_a_graph_is_handed_is_used_where_secrets_are(tmp_path: Path) -> None:
     inputs = "inputs: {token: {}}\npermissions: {secrets: [token]}\n"
-    manifest = f"{HEAD}{inputs}{RUNS}    a: {{if: inputs.token != '', steps: [{{run: x}}]}}\n"
+    jobs = """\
+    a: {if: inputs.token != '', steps: [{run: x}]}
+    b: {inputs: {t: workflow.inputs.token}, steps: [{run: x}]}
+    c: {timeout-minutes: '${{ inputs.token }}', steps: [{run: x}]}
+    d: {retry: {limit: 1, when: inputs.token == 1}, steps: [{run: x}]}
+"""
+    manifest = f"{HEAD}{inputs}{RUNS}{jobs}"
     found = problems(tmp_path, "jobs: {x: {uses: ./flow, with: {token: secret:X}}}", flow=manifest)
     assert [each.message for each in found] == [
-        "the input 'token' may be a secret, and cannot be used here (if)"
+        f"the input 'token' may be a secret, and cannot be used here ({place})"
+        for place in ("if", "inputs of a job", "a job's settings", "retry")
     ]
 
 
