@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from windlass_runner.commands.paint import Paint, clip, size
-from windlass_runner.plan.images import images_of
+from windlass_runner.plan.images import image_text, images_of, images_of_steps
+from windlass_runner.plan.known_images import planned_contexts
 from windlass_runner.plan.model import (
     ActionPin,
     CompositeStep,
@@ -21,9 +22,11 @@ from windlass_runner.plan.model import (
     RunStep,
 )
 from windlass_runner.workflow.graph import order
-from windlass_runner.workflow.model import JobInput, OutputSpec, Resources
+from windlass_runner.workflow.model import JobInput, OutputSpec, Resources, Service
 
 _MOST_LEGS = 12
+_Seen = Sequence[Mapping[str, Any]]
+"""What the legs of a job know before they start."""
 
 
 def stages(plan: Plan) -> list[list[JobSpec]]:
@@ -106,13 +109,12 @@ def _job(plan: Plan, spec: JobSpec, legs: list[PlannedJob], paint: Paint) -> Ite
     needs = paint(f"  needs {', '.join(spec.needs)}", "dim") if spec.needs else ""
     title = spec.id if spec.name == spec.id else f"{spec.id}  “{spec.name}”"
     yield f"  {paint('○', 'cyan')} {paint(title, 'bold')}{needs}"
+    seen = [contexts for _, contexts in planned_contexts(plan, legs)]
+    services = (f"{service.name} ({_service_image(service, seen)})" for service in spec.services)
     rows = [
         ("if", spec.condition or ""),
-        (
-            "image",
-            " · ".join(_image(plan, each) for each in images_of(spec, {"inputs": _inputs(plan, spec)})),
-        ),
-        *_step_rows(spec.steps),
+        ("image", _images(plan, spec, seen)),
+        *_step_rows(spec.steps, seen),
         ("with", _pairs(_with(spec))),
         *_matrix_rows(spec, legs),
         *(_mount_rows(spec) if spec.approval is None else ()),
@@ -120,7 +122,7 @@ def _job(plan: Plan, spec: JobSpec, legs: list[PlannedJob], paint: Paint) -> Ite
         ("resources", _resources(spec.resources)),
         ("env", _pairs(spec.env)),
         ("secrets", ", ".join(spec.secrets)),
-        ("services", ", ".join(f"{service.name} ({service.image})" for service in spec.services)),
+        ("services", ", ".join(services)),
         ("gate", spec.environment or (f"{spec.approval.action.uses}: people" if spec.approval else "")),
         ("expect", _pairs(spec.expect, sign=" ")),
         ("limits", _limits(spec)),
@@ -130,14 +132,27 @@ def _job(plan: Plan, spec: JobSpec, legs: list[PlannedJob], paint: Paint) -> Ite
     yield from _rows(rows, paint, indent=6)
 
 
-def _inputs(plan: Plan, spec: JobSpec) -> Mapping[str, Any]:
-    """The inputs that a job sees, as far as they are known."""
-    return plan.inputs if spec.call is None else spec.given
+def _images(plan: Plan, spec: JobSpec, seen: _Seen) -> str:
+    """Those of all legs, each once."""
+    found = dict.fromkeys(image for contexts in seen for image in images_of(spec, contexts))
+    shown = [_image(plan, image) for image in list(found)[:_MOST_LEGS]]
+    if len(found) > _MOST_LEGS:
+        shown.append(f"… and {len(found) - _MOST_LEGS} more")
+    return " · ".join(shown)
 
 
-def _step_rows(steps: Iterable[PlannedStep]) -> Iterator[tuple[str, str]]:
+def _service_image(service: Service, seen: _Seen) -> str:
+    return " · ".join(dict.fromkeys(image_text(service.image, contexts) for contexts in seen))
+
+
+def _step_image(step: RunStep, seen: _Seen) -> str:
+    found = (image for contexts in seen for image in images_of_steps([step], contexts))
+    return " · ".join(dict.fromkeys(found))
+
+
+def _step_rows(steps: Iterable[PlannedStep], seen: _Seen) -> Iterator[tuple[str, str]]:
     for number, step in enumerate(steps):
-        yield ("steps" if number == 0 else "", _step(step))
+        yield ("steps" if number == 0 else "", _step(step, seen))
 
 
 def _with(spec: JobSpec) -> Mapping[str, Any]:
@@ -150,11 +165,11 @@ def _with(spec: JobSpec) -> Mapping[str, Any]:
     return {name: value for name, value in inputs.items() if value not in ("", None, [])}
 
 
-def _step(step: PlannedStep) -> str:
+def _step(step: PlannedStep, seen: _Seen) -> str:
     condition = f"  if {step.frame.condition}" if step.frame.condition else ""
     match step:
         case RunStep():
-            where = f" in {step.image}" if step.image else ""
+            where = f" in {_step_image(step, seen)}" if step.image else ""
             return f"{step.frame.name}{where}{condition}"
         case ContainerStep():
             return f"{step.action.uses} → {_short(step.action)}: a container{condition}"

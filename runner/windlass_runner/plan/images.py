@@ -26,14 +26,14 @@ def images_of(spec: JobSpec, contexts: Mapping[str, Any]) -> tuple[str, ...]:
     An image that is built stands there as its Dockerfile.
     A text whose value is known only when the job starts stands there as it was written.
     """
-    found = [image or spec.image for image in _images(spec.steps, contexts)]
+    found = [image or image_text(spec.image, contexts) for image in images_of_steps(spec.steps, contexts)]
     return tuple(dict.fromkeys(found))
 
 
 def named_images(spec: JobSpec, contexts: Mapping[str, Any]) -> tuple[str, ...]:
     """As `images_of`, with the images of its services."""
-    named = [*images_of(spec, contexts), *(service.image for service in spec.services)]
-    return tuple(dict.fromkeys(_text(image, contexts) for image in named))
+    services = (image_text(service.image, contexts) for service in spec.services)
+    return tuple(dict.fromkeys([*images_of(spec, contexts), *services]))
 
 
 def is_image_name(text: str) -> bool:
@@ -42,17 +42,18 @@ def is_image_name(text: str) -> bool:
     return _NAME.match(text) is not None
 
 
-def _images(steps: Sequence[PlannedStep], contexts: Mapping[str, Any]) -> Iterator[str]:
+def images_of_steps(steps: Sequence[PlannedStep], contexts: Mapping[str, Any]) -> Iterator[str]:
+    """The images of some steps, '' for those that run in their job's."""
     for step in steps:
         seen = _with_env(contexts, step.frame.env)
         if not isinstance(step, RunStep):
             seen = {**seen, "inputs": dict(_known(step.inputs.items(), seen))}
         if isinstance(step, CompositeStep):
-            yield from _images(step.steps, seen)
+            yield from images_of_steps(step.steps, seen)
         elif isinstance(step, ContainerStep) and is_dockerfile(step.image):
             yield f"{step.action.uses}/{step.image.removeprefix('./')}".replace("//", "/")
         else:
-            yield _text(step.image or "", seen).removeprefix("docker://")
+            yield image_text(step.image or "", seen).removeprefix("docker://")
 
 
 def _with_env(contexts: Mapping[str, Any], env: Mapping[str, Scalar]) -> Mapping[str, Any]:
@@ -70,7 +71,8 @@ def _known(inputs: Iterable[tuple[str, Any]], contexts: Mapping[str, Any]) -> It
             yield name, written
 
 
-def _text(written: str, contexts: Mapping[str, Any]) -> str:
+def image_text(written: str, contexts: Mapping[str, Any]) -> str:
+    """What a text that names an image comes to; where that is not known yet, as it was written."""
     try:
         return to_text(evaluate_template(written, contexts))
     except ExpressionError:

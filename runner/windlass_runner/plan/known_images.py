@@ -82,21 +82,29 @@ def planned_images(plan: Plan) -> dict[str, str]:
     """The images that are known before the first job of a run starts, each with the first job that names it.
     Of jobs whose matrix another job's output gives, only what does not depend on that."""
     found: dict[str, str] = {}
-    axes = {spec.id: _axes(spec, plan.env) for spec in plan.specs.values()}
-    done: set[str] = set()
-    for job in plan.jobs:
-        names = axes[job.job_id]
-        mark = job.key if names is None else job.job_id
-        if names:
-            mark += json.dumps([job.matrix.get(name) for name in names], sort_keys=True)
-        if mark in done:
-            continue
-        done.add(mark)
-        spec = plan.specs[job.job_id]
-        for image in named_images(spec, _contexts(plan, spec, job)):
+    for spec, contexts in planned_contexts(plan, plan.jobs):
+        for image in named_images(spec, contexts):
             if is_image_name(image):
                 found.setdefault(image, spec.id)
     return found
+
+
+def planned_contexts(plan: Plan, jobs: Iterable[PlannedJob]) -> Iterator[tuple[JobSpec, dict[str, Any]]]:
+    """What the images of these jobs may be drawn from, as far as it is known before the first of them starts;
+    once for all those that a matrix makes of a job and whose images cannot differ."""
+    axes: dict[str, tuple[str, ...] | None] = {}
+    done: set[str] = set()
+    for job in jobs:
+        spec = plan.specs[job.job_id]
+        if spec.id not in axes:
+            axes[spec.id] = _axes(spec, plan.env)
+        names = axes[spec.id]
+        mark = job.key if names is None else job.job_id
+        if names:
+            mark += json.dumps([job.matrix.get(name) for name in names], sort_keys=True)
+        if mark not in done:
+            done.add(mark)
+            yield spec, _contexts(plan, spec, job)
 
 
 def _axes(spec: JobSpec, env: Mapping[str, Scalar]) -> tuple[str, ...] | None:

@@ -75,6 +75,33 @@ def test_the_text_says_what_runs_and_with_what() -> None:
         assert part in text, part
 
 
+IMAGES = """
+inputs: {image: {type: string, default: 'small:1'}}
+jobs:
+  a:
+    image: ${{ inputs.image }}
+    steps: [{run: x}, {run: y, image: '${{ env.MY }}', env: {MY: 'mine:2'}}]
+    services: {db: {image: 'db:${{ matrix.v }}'}}
+    outputs: {o: {type: string}}
+    strategy: {matrix: {v: [1, 2], other: [1, 2, 3]}}
+  late: {needs: a, image: '${{ needs.a.outputs.o }}', steps: [{run: x}]}
+  legs: {image: 'leg:${{ matrix.v }}', strategy: {matrix: {v: LEGS}}, steps: [{run: x}]}
+"""
+
+
+def test_images_are_shown_as_the_plan_knows_them_and_else_as_they_are_written() -> None:
+    text = render_plan(plan_of(IMAGES.replace("LEGS", str([*range(20)]))), paint=Paint(False), width=100)
+    for part in (
+        "image     small:1 · mine:2\n",
+        "Run y in mine:2\n",
+        "services  db (db:1 · db:2)\n",
+        "image     ${{ needs.a.outputs.o }}\n",
+        "image     leg:0 · leg:1 · ",
+        " · leg:11 · … and 8 more\n",
+    ):
+        assert part in text, part
+
+
 def test_a_long_chain_has_a_stage_for_each_job() -> None:
     jobs = "\n".join(
         f"  j{n}: {{{f'needs: [j{n - 1}], ' if n else ''}uses: script@v1, with: {{script: echo}}}}"
