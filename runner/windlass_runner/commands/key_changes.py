@@ -57,13 +57,16 @@ def renew(arguments: Namespace, invocation: Invocation) -> int:
 
 
 def revoke(arguments: Namespace, invocation: Invocation) -> int:
-    """Take a key away that got into other hands, and show what it signed."""
+    """Take a key away that got into other hands, and show what it signed.
+
+    Also one that signs no more since another came in its place: what it signed before may not be its owner's.
+    """
     ring = key_ring(invocation)
-    name = arguments.namespace or arguments.key.partition(RELEASE)[0]
+    name = arguments.namespace or _namespace_of(arguments.key, ring)
     place = open_namespace(name, arguments.registry, invocation)
     signed = place.signed
     _refuse_unpublished(signed)
-    keyid = _find(signed, arguments.key, ring)
+    keyid = _find(signed, arguments.key, ring, among=[*signed.release_keys, *signed.former_keys])
     passphrase = read_passphrase(arguments, invocation)
     suspects = _signed_with(keyid, place)
     stay = [key for other, key in signed.release_keys.items() if other != keyid]
@@ -142,7 +145,10 @@ def _release_keys(
     now = whole_seconds(utc_now())
     former = dict(signed.former_keys)
     for keyid in goes:
-        former[keyid] = FormerKey(key=signed.release_keys[keyid], until=now, is_revoked=is_revoked)
+        if (key := signed.release_keys.get(keyid)) is not None:
+            former[keyid] = FormerKey(key=key, until=now, is_revoked=is_revoked)
+        else:
+            former[keyid] = replace(former[keyid], is_revoked=is_revoked)
     return ReleaseKeys(keys=keys, threshold=threshold or min(signed.threshold, len(keys)), former=former)
 
 
@@ -174,22 +180,32 @@ def _new_key(namespace: str, name: str | None, ring: KeyRing, passphrase: bytes 
 
 def _key_to_replace(signed: SignedNamespace, wanted: str | None, ring: KeyRing) -> str:
     if wanted is not None:
-        return _find(signed, wanted, ring)
+        return _find(signed, wanted, ring, among=list(signed.release_keys))
     if len(signed.release_keys) == 1:
         return next(iter(signed.release_keys))
     shown = ", ".join(fingerprint(keyid)[:9] for keyid in signed.release_keys)
     raise OperatorError(f"'{signed.name}' has several release keys: {shown}", remedy="name one with --key")
 
 
-def _find(signed: SignedNamespace, wanted: str, ring: KeyRing) -> str:
-    """A release key of the namespace by its name here, or the beginning of its fingerprint."""
-    named = {each.name: each.key.keyid for each in ring.public()}
+def _namespace_of(wanted: str, ring: KeyRing) -> str:
+    """Whose a release key is, as the name says that it has here."""
+    names = {each.name for each in ring.public() if _is_meant(wanted, each.name, each.key.keyid)}
+    namespaces = {name.partition(RELEASE)[0] for name in names or {wanted} if RELEASE in name}
+    if len(namespaces) == 1:
+        return namespaces.pop()
+    raise OperatorError(f"nothing here tells whose key '{wanted}' is", remedy="say it with --namespace NAME")
+
+
+def _is_meant(wanted: str, name: str | None, keyid: str) -> bool:
+    """Whether a key is named: by its name here, or by the beginning of its fingerprint."""
     letters = wanted.replace(" ", "").lower()
-    found = [
-        keyid
-        for keyid in signed.release_keys
-        if named.get(wanted) == keyid or (len(letters) >= 8 and keyid.startswith(letters))
-    ]
+    return name == wanted or (len(letters) >= 8 and keyid.startswith(letters))
+
+
+def _find(signed: SignedNamespace, wanted: str, ring: KeyRing, *, among: Sequence[str]) -> str:
+    """One of these keys of the namespace, by its name here or the beginning of its fingerprint."""
+    named = {each.key.keyid: each.name for each in ring.public()}
+    found = [keyid for keyid in among if _is_meant(wanted, named.get(keyid), keyid)]
     if len(found) == 1:
         return found[0]
     raise OperatorError(

@@ -148,6 +148,21 @@ def test_a_stolen_release_key_is_revoked_and_what_it_signed_is_shown(
     assert "which its owner revoked" in checked.out
 
 
+def test_a_key_that_was_rotated_away_can_still_be_revoked(project: Project, tmp_path: Path) -> None:
+    project.windlass("publish", "actions/greet")
+    listed = [json.loads(line) for line in project.windlass("keys", "list", "--json").out.splitlines()]
+    letters = next(each["id"] for each in listed if each["name"] == "acme.release")[:8]
+    assert project.windlass("keys", "rotate", "acme").code == 0
+    assert "which its owner revoked" not in project.windlass("verify", "acme/greet@1.0.0").out
+    revoked = project.windlass("keys", "revoke", letters)
+    assert revoked.code == 0, revoked.err
+    assert "acme/greet@1.0.0" in revoked.out
+    assert "signs from now on" not in revoked.out  # the key that came in its place stays
+    assert "which its owner revoked" in project.windlass("verify", "acme/greet@1.0.0").out
+    unknown = project.windlass("keys", "revoke", "0123456789")
+    assert (unknown.code, "--namespace NAME" in unknown.err) == (3, True)
+
+
 def test_a_lost_owner_key_is_replaced_with_a_claim(project: Project, tmp_path: Path) -> None:
     project.windlass("publish", "actions/greet")
     for name in ("acme.owner", "acme.release"):
