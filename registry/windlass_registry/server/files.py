@@ -19,7 +19,7 @@ from windlass_registry.server.problems import HttpProblem
 
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
 _ASK_AGAIN: Final = "no-cache"
-_SPAN: Final = re.compile(r"bytes=([0-9]*)-([0-9]*)\Z")
+_SPAN: Final = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})\Z")
 
 
 def serve_file(files: PublicFiles, path: str, request: Request) -> Response:

@@ -147,7 +147,8 @@ def test_a_file_is_served_as_a_web_server_would(world: World, settings: StoreSet
             assert piece.headers["Content-Range"].endswith(f"/{len(content)}")
         late = served.call(f"/{path}", headers={"Range": f"bytes={len(content)}-"})
         assert (late.status, late.headers["Content-Range"]) == (416, f"bytes */{len(content)}")
-        assert served.call(f"/{path}", headers={"Range": "bytes=1-2,4-5"}).body == content
+        for span in ("1-2,4-5", f"{'9' * 5000}-"):
+            assert served.call(f"/{path}", headers={"Range": f"bytes={span}"}).body == content
         for none in ("/metadata/99.root.json", "/metadata/../private/online.key", "/private/online.key"):
             assert served.call(none).status == 404, none
 
