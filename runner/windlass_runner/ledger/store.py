@@ -92,6 +92,9 @@ class Store:
                 yield from self._transaction()
             except DBAPIError as exc:
                 self._raise_translated(exc)
+            finally:
+                if self._is_closed:
+                    self._drop()
         if rings:
             self.bell.ring()
 
@@ -106,6 +109,9 @@ class Store:
                 yield connection
         except DBAPIError as exc:
             self._raise_translated(exc)
+        finally:
+            if self._is_closed:  # while this connection was in use, so that nobody else lets go of it
+                self._readers.pool.dispose()
 
     def rows(self, statement: Executable) -> list[Row]:
         """All rows of a query."""
@@ -139,12 +145,12 @@ class Store:
         return self._backend.translate(error)
 
     def close(self) -> None:
-        """Let go of all connections. Waits for the write in progress."""
+        """Let go of all connections. Waits for the write in progress, not for who reads."""
         with self._lock:
             self._is_closed = True
             self._drop()
             self._writer.dispose()
-            self._readers.dispose()
+            self._readers.pool.dispose()  # the engine would take a new pool: those in use return to this one
             self._backend.close()
 
     def _transaction(self) -> Iterator[Connection]:

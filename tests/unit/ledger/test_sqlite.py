@@ -20,6 +20,8 @@ from windlass_runner.ledger.errors import LedgerDamaged, LedgerFull, LedgerMissi
 from windlass_runner.ledger.ledger import Ledger
 from windlass_runner.ledger.records import EventDraft, JobUpdate, RunUpdate
 from windlass_runner.ledger.schema import HEAD, metadata
+from windlass_runner.ledger.sqlite import SqliteBackend
+from windlass_runner.ledger.store import Store
 from windlass_runner.ledger.versions import migrate
 
 WRITER = """
@@ -282,6 +284,24 @@ def test_a_ledger_may_be_closed_twice_and_from_another_thread(address: str) -> N
     closer.start()
     closer.join()
     ledger.close()
+
+
+def test_what_goes_on_while_a_ledger_is_closed_leaves_no_file_open(address: str) -> None:
+    Ledger.open(address).close()
+    store = Store(SqliteBackend(Path(address), create=False))
+    with store.read() as reading:
+        store.close()
+        assert reading.exec_driver_sql("SELECT count(*) FROM runs").scalar_one() == 0
+    assert _open_files(address) == []
+    with store.read(), store.write():
+        assert _open_files(address)
+    assert _open_files(address) == []
+
+
+def _open_files(address: str) -> list[str]:
+    """Which of its files this process holds open."""
+    targets = [str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    return [target for target in targets if target.startswith(address)]
 
 
 def _restamp(address: str, statement: str) -> None:
