@@ -29,12 +29,14 @@ class OutlinedJob:
 
 
 def outline(text: str, *, path: str = "") -> tuple[OutlinedJob, ...]:
-    """The jobs of a workflow in the order of its text; none where it cannot be read."""
+    """The jobs of a workflow, or of an action that is a graph of them (`runs.jobs`), in the order of its
+    text; none where it cannot be read."""
     try:
         root = compose(text, path=path)
     except AuthorError:
         return ()
-    jobs = _mapping(_mapping(root).get("jobs"))
+    top = _mapping(root)
+    jobs = _mapping(top.get("jobs", _mapping(top.get("runs")).get("jobs")))
     return tuple(_job(name, _mapping(node), jobs) for name, node in jobs.items())
 
 

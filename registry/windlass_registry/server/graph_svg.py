@@ -1,4 +1,4 @@
-"""A workflow's graph as a picture: jobs in columns, each behind what it waits for. Pure."""
+"""The jobs of a workflow, or of an action, as a picture: in columns, each behind what it waits for. Pure."""
 
 from __future__ import annotations
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from windlass_registry.archive import Entry
-from windlass_registry.documents import Value
-from windlass_registry.manifest import ActionManifest
+from windlass_registry.manifest import ActionManifest, GraphRuns
 from windlass_registry.samples.filling import as_text
 from windlass_registry.samples.manifest import Sample
 from windlass_registry.samples.outline import outline
@@ -19,12 +17,10 @@ from windlass_registry.server.markup import Html, fill, join
 from windlass_registry.server.notices_html import measured_html, notice_mark, notices_html
 from windlass_registry.server.readme import readme_html
 from windlass_registry.server.shown import ShownOrigin, ShownPackage, ShownRelease
-from windlass_registry.yaml_text import one_line
+from windlass_registry.server.usage import usage
 
 _FILE_CHARS: Final = 60_000
 _FILES_SHOWN: Final = 60
-_YOURS: Final = "…"
-"""Stands in an example for what only its reader knows."""
 
 
 def package_page(shown: ShownPackage, *, base: str) -> str:
@@ -94,35 +90,15 @@ def _action(shown: ShownPackage, action: ActionManifest) -> Html:
     ]
     outputs = [(one.name, one.type or "text", "", one.description) for one in action.outputs.values()]
     return fill(
-        "<h2>Use it</h2>{uses}{inputs}{outputs}{asks}",
-        uses=fill("<pre>{text}</pre>", text=_example(shown, action)),
+        "<h2>Use it</h2>{uses}{jobs}{inputs}{outputs}{asks}",
+        uses=fill("<pre>{text}</pre>", text=usage(shown.uses, action)),
+        jobs=fill("<h2>Jobs</h2>{graph}", graph=_graph(action.runs.source))
+        if isinstance(action.runs, GraphRuns)
+        else NOTHING,
         inputs=_table("Inputs", ("Name", "Type", "Default", ""), inputs),
         outputs=_table("Outputs", ("Name", "Type", "", ""), outputs),
         asks=_permissions(action.permissions),
     )
-
-
-def _example(shown: ShownPackage, action: ActionManifest) -> str:
-    """The package's own example as it would stand in a workflow; without one the inputs that are required."""
-    first = next(iter(action.examples), None)
-    wanted = (
-        first.with_
-        if first is not None
-        else {one.name: _YOURS for one in action.inputs.values() if one.required}
-    )
-    lines = ["jobs:", "  work:", f"    uses: {shown.uses}"]
-    if wanted:
-        lines.append("    with:")
-        for name, value in wanted.items():
-            lines += _input_lines(name, value)
-    return "\n".join(lines)
-
-
-def _input_lines(name: str, value: Value) -> list[str]:
-    if isinstance(value, str) and "\n" in value:
-        return [f"      {name}: |", *(f"        {line}" for line in value.rstrip().split("\n"))]
-    is_plain = isinstance(value, str) and (value == _YOURS or re.fullmatch(r"[A-Za-z][A-Za-z ./_-]*", value))
-    return [f"      {name}: {value if is_plain else one_line(value)}"]
 
 
 def _permissions(asked: Mapping[str, Any]) -> Html:
@@ -146,12 +122,17 @@ def _sample(shown: ShownPackage, sample: Sample, *, base: str) -> Html:
             "<code>windlass subscribe {uses}</code></div>",
             uses=shown.uses,
         ),
-        graph=fill('<div class="picture">{graph}</div>', graph=graph_svg(outline(sample.template))),
+        graph=_graph(sample.template),
         picture=_picture(shown, base=base) if sample.picture is not None else NOTHING,
         form=_form(manifest.parameters.form()),
         license=manifest.license,
         agreement=agreement,
     )
+
+
+def _graph(text: str) -> Html:
+    """The jobs that a text has, drawn."""
+    return fill('<div class="picture">{graph}</div>', graph=graph_svg(outline(text)))
 
 
 def _picture(shown: ShownPackage, *, base: str) -> Html:

@@ -42,6 +42,19 @@ agreement: Be kind.
 picture: shown.svg
 parameters: {properties: {epochs: {type: integer, default: 3}, size: {enum: [small, large], default: small}}}
 """
+GRAPH = """\
+name: Both
+description: Trains, and judges.
+version: 1.0.0
+inputs:
+  data: {type: volume, required: true}
+  epochs: {type: number, required: true}
+runs:
+  using: workflow
+  jobs:
+    train: {inputs: {data: workflow.inputs.data}, uses: acme/train@v1, outputs: {model: {type: volume}}}
+    judge: {inputs: {model: train.outputs.model}, steps: [{run: ./judge}]}
+"""
 PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 2 1"><rect width="2" height="1"/></svg>'
 WORKFLOW = """\
 jobs:
@@ -74,6 +87,8 @@ def served(tmp_path: Path) -> Iterator[Served]:
     flow = world.package("flow", **{"sample.yml": SAMPLE, "workflow.yaml": WORKFLOW, "shown.svg": PICTURE})
     (flow / "action.yml").unlink()
     world.publish("acme/flow", "1.0.0", archive=pack(flow), kind="sample", picture="shown.svg")
+    both = world.package("both", manifest=GRAPH)
+    world.publish("acme/both", "1.0.0", archive=pack(both), uses=["acme/train@v1"])
     with serving(world) as found:
         yield found
 
@@ -103,6 +118,7 @@ def test_strangers_texts_stay_texts_on_every_page(served: Served) -> None:
         "/acme/train",
         "/acme/train/1.0.0",
         "/acme/flow",
+        "/acme/both",
         "/acme/train/diff/1.0.0...1.1.0",
     ):
         assert_harmless(served.call(path))
@@ -143,6 +159,14 @@ def test_a_sample_page_draws_the_graph_and_asks_for_the_parameters(served: Serve
     assert {"epochs", "size"} <= fields
 
 
+def test_the_page_of_a_graph_draws_its_jobs_and_hands_it_files_as_files(served: Served) -> None:
+    text = served.call("/acme/both").body.decode()
+    assert "<h2>Jobs</h2>" in text
+    assert 'aria-label="Jobs: train, judge after train"' in text
+    assert "    inputs:\n      data: JOB.outputs.NAME\n    with:\n      epochs: …</pre>" in text
+    assert "<h2>Jobs</h2>" not in served.call("/acme/train").body.decode()
+
+
 def test_a_picture_is_shown_and_is_no_document_of_the_registry(served: Served) -> None:
     for path in ("/", "/acme/flow"):
         images = [found for tag, found in Seen(served.call(path).body.decode()).elements if tag == "img"]
@@ -160,7 +184,7 @@ def test_a_picture_is_shown_and_is_no_document_of_the_registry(served: Served) -
     seen = {"If-None-Match": picture.headers["ETag"]}
     assert served.call("/acme/flow/1.0.0/picture", headers=seen).status == 304
     listed = {entry["name"]: entry["picture"] for entry in served.call("/index.json").json["packages"]}
-    assert listed == {"acme/flow": "shown.svg", "acme/train": None}
+    assert listed == {"acme/both": None, "acme/flow": "shown.svg", "acme/train": None}
 
 
 @pytest.mark.parametrize("path", ["/acme/train/1.0.0/picture", "/acme/flow/2.0.0/picture"])
@@ -181,7 +205,7 @@ def test_feeds_and_badges_are_what_they_say(served: Served) -> None:
     titles = {
         entry.findtext("{http://www.w3.org/2005/Atom}title") for entry in feed.iter() if "entry" in entry.tag
     }
-    assert titles == {"acme/train 1.0.0", "acme/train 1.1.0", "acme/flow 1.0.0"}
+    assert titles == {"acme/train 1.0.0", "acme/train 1.1.0", "acme/flow 1.0.0", "acme/both 1.0.0"}
     badge = served.call("/acme/train/badge.svg")
     assert badge.headers["Content-Type"].startswith("image/svg+xml")
     assert "v1.1.0" in ET.tostring(ET.fromstring(badge.body), encoding="unicode")

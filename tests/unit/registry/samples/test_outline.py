@@ -38,8 +38,13 @@ def test_each_job_stands_behind_all_that_it_waits_for() -> None:
     ]
 
 
+def test_a_graph_has_its_jobs_where_its_manifest_says_how_it_runs() -> None:
+    jobs = "".join(f"  {line}\n" for line in FLOW.splitlines())
+    assert outline(f"name: f\nruns:\n  using: workflow\n{jobs}") == outline(FLOW)
+
+
 def test_what_cannot_be_read_has_no_picture() -> None:
-    for text in ("", "jobs: [", "jobs: 3", "- a", "jobs: {a: 3}\n", "&a [*a]"):
+    for text in ("", "jobs: [", "jobs: 3", "- a", "jobs: {a: 3}\n", "runs: [jobs]", "&a [*a]"):
         assert all(job.needs == () for job in outline(text))
     assert graph_svg(()) == ""
 
