@@ -13,9 +13,9 @@ from windlass_runner.expressions import ExpressionError
 from windlass_runner.expressions.templates import evaluate_template
 from windlass_runner.plan.contexts import event_contexts
 from windlass_runner.plan.expansion import expand
-from windlass_runner.plan.graphs import unfold
+from windlass_runner.plan.graphs import Unfolded, unfold
 from windlass_runner.plan.inputs import resolve_inputs
-from windlass_runner.plan.model import Group, JobSpec, Plan
+from windlass_runner.plan.model import Group, Plan
 from windlass_runner.plan.specs import PlanOptions
 from windlass_runner.plan.steps import pin
 from windlass_runner.workflow.events import Event
@@ -60,13 +60,13 @@ def compile_plan(
     )
 
 
-def job_specs(workflow: Workflow, lock: Lock, options: PlanOptions) -> Mapping[str, JobSpec]:
-    """The jobs as they would be planned, without an event.
+def job_graph(workflow: Workflow, lock: Lock, options: PlanOptions) -> Unfolded:
+    """The jobs as they would be planned, without an event: none of them is expanded.
 
     Raises:
         NoEngineYet, AuthorError: as `compile_plan` does.
     """
-    return unfold(workflow, with_parts(lock), options, None).specs
+    return unfold(workflow, with_parts(lock), options, None)
 
 
 def _run_group(workflow: Workflow, contexts: Mapping[str, Any]) -> Group | None:
@@ -98,4 +98,4 @@ def _problem(workflow: Workflow, at: Position, message: str) -> Problem:
     return Problem(path=workflow.path, line=at.line, column=at.column, message=message)
 
 
-__all__ = ["PlanOptions", "compile_plan", "expand", "job_specs"]
+__all__ = ["PlanOptions", "compile_plan", "expand", "job_graph"]

@@ -2,8 +2,9 @@
 rules of a runner) and before the first job of one (`planned_images`).
 
 An expression's value is known where it comes from a matrix that is written out, from `env`, or from inputs:
-from each option of a choice, both values of a boolean, and the default of any other. What a job puts out, a
-secret, the event and what somebody gives to a run are not.
+from each option of a choice, both values of a boolean, and the default of any other. What a graph of jobs is
+given from these is known as well. What a job puts out, a secret, the event and what somebody gives to a run
+are not.
 """
 
 from __future__ import annotations
@@ -11,18 +12,27 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
-from windlass_registry.documents import Position, Scalar, Value
+from windlass_registry.documents import Scalar
 from windlass_registry.manifest_runs import is_dockerfile
 from windlass_runner.expressions import ExpressionError
 from windlass_runner.expressions.references import ANY, references
 from windlass_runner.expressions.templates import evaluate_value, parse_template
 from windlass_runner.plan.expansion import expand
+from windlass_runner.plan.given import typed
 from windlass_runner.plan.images import is_image_name, named_images
 from windlass_runner.plan.matrix import MatrixError
-from windlass_runner.plan.model import CompositeStep, ContainerStep, JobSpec, Plan, PlannedJob, PlannedStep
+from windlass_runner.plan.model import (
+    CompositeStep,
+    ContainerStep,
+    GraphCall,
+    JobSpec,
+    Plan,
+    PlannedJob,
+    PlannedStep,
+)
 from windlass_runner.plan.steps import leaves, texts_in
 from windlass_runner.workflow.model import InputSpec, Workflow
 
@@ -43,39 +53,61 @@ class KnownImages:
     """Texts that may come to stand for another image when the job runs, as they were written."""
 
 
-def known_images(spec: JobSpec, workflow: Workflow) -> KnownImages:
-    """The images of a job, of its steps, actions and services, without an event."""
-    if spec.call is not None:  # it sees the inputs of its graph, and nothing of the workflow's env
-        late = {
-            name: _late(name) for name in _named_inputs([*_as_written(spec), *_behind(spec, workflow.env)])
-        }
-        inputs = {**late, **{name: _fixed(name, value) for name, value in spec.given.items()}}
-        workflow = replace(workflow, inputs=inputs, env={})
+def known_images(spec: JobSpec, workflow: Workflow, calls: Mapping[str, GraphCall]) -> KnownImages:
+    """The images of a job, of its steps, actions and services, without an event. `calls`: the graphs of the
+    workflow."""
     texts = _as_written(spec)
     if not any("${{" in text for text in texts):
         return KnownImages(names=tuple(filter(is_image_name, named_images(spec, {}))))
-    named = _named_inputs([*texts, *_behind(spec, workflow.env)])
+    env = workflow.env if spec.call is None else {}  # a graph sees nothing of it
+    named = _named_inputs([*texts, *_behind(spec, env)])
     found: dict[str, None] = {}
-    for inputs in itertools.islice(_ways(workflow.inputs, named), _WAYS):
-        for contexts in _legs(spec, {"inputs": inputs, "env": _env(spec, workflow.env, {"inputs": inputs})}):
-            contexts["env"] = _env(spec, workflow.env, contexts)
+    for way in itertools.islice(_ways(workflow.inputs, _named_outside(named, spec.call, calls)), _WAYS):
+        inputs = _inputs_within(spec.call, calls, way, named)
+        for contexts in _legs(spec, {"inputs": inputs, "env": _env(spec, env, {"inputs": inputs})}):
+            contexts["env"] = _env(spec, env, contexts)
             found.update(dict.fromkeys(named_images(spec, contexts)))
-    free = [text for text in named_images(spec, {}) if "${{" in text and _is_free(text, spec, workflow)]
+    written = [text for text in named_images(spec, {}) if "${{" in text]
+    free = [text for text in written if _is_free(text, spec, env, workflow.inputs, calls)]
     return KnownImages(
         names=tuple(name for name in found if is_image_name(name)),
         open=tuple(free or (text for text in found if "${{" in text)),
     )
 
 
-def _fixed(name: str, value: Value) -> InputSpec:
-    """An input that a graph is given, as one that can be nothing else."""
-    only = value if isinstance(value, str | int | float | bool) else ""
-    return InputSpec(name=name, type="choice", default=value, options=(only,), at=Position(line=0, column=0))
+def _named_outside(named: set[str], call: str | None, calls: Mapping[str, GraphCall]) -> set[str]:
+    """The inputs of the workflow that these inputs of a graph are drawn from."""
+    while call is not None:
+        late = calls[call].late
+        named = _named_inputs(texts_in([late[name] for name in late if name in named or ANY in named]))
+        call = calls[call].around
+    return named
 
 
-def _late(name: str) -> InputSpec:
-    """An input of a graph that a run settles."""
-    return InputSpec(name=name, required=True, at=Position(line=0, column=0))
+def _inputs_within(
+    call: str | None, calls: Mapping[str, GraphCall], way: Mapping[str, Any], named: Iterable[str]
+) -> dict[str, Any]:
+    """What a graph is given where the workflow's inputs are these; the text that names it where that is not
+    known."""
+    if call is None:
+        return dict(way)
+    graph = calls[call]
+    around = _inputs_within(graph.around, calls, way, _named_inputs(texts_in([dict(graph.late)])))
+    strategy = {"job-index": graph.index, "job-total": graph.total}
+    seen = {"inputs": around, "matrix": graph.matrix, "strategy": strategy}
+    inputs: dict[str, Any] = {name: _unknown(name) for name in named if name != ANY}
+    for name, written in graph.late.items():
+        try:
+            value = typed(graph.types.get(name), evaluate_value(written, seen))
+        except ExpressionError:
+            value = _unknown(name)
+        inputs[name] = _unknown(name) if isinstance(value, str) and "${{" in value else value
+    return {**inputs, **graph.given}
+
+
+def _unknown(name: str) -> str:
+    """What stands for an input that only a run settles."""
+    return f"${{{{ inputs.{name} }}}}"
 
 
 def planned_images(plan: Plan) -> dict[str, str]:
@@ -189,16 +221,28 @@ def _values(spec: InputSpec) -> list[Any]:
         case _ if default is not None:
             return [default]
         case _ if spec.required:
-            return [f"${{{{ inputs.{spec.name} }}}}"]
+            return [_unknown(spec.name)]
         case "number":
             return [None]
         case _:
             return [""]
 
 
-def _is_closed(spec: InputSpec | None) -> bool:
-    """Whether all that an input may be is written in the workflow."""
-    return spec is not None and spec.type in ("boolean", "choice")
+def _is_closed(
+    name: str, call: str | None, inputs: Mapping[str, InputSpec], calls: Mapping[str, GraphCall]
+) -> bool:
+    """Whether all that an input may be is written in the workflow. `inputs`: the workflow's own."""
+    if call is None:
+        return name in inputs and inputs[name].type in ("boolean", "choice")
+    graph = calls[call]
+    if name not in graph.late:
+        return name in graph.given
+    paths = _paths(texts_in(graph.late[name]))
+    return all(
+        path[0] in ("matrix", "strategy")
+        or (path[0] == "inputs" and len(path) > 1 and _is_closed(path[1], graph.around, inputs, calls))
+        for path in paths
+    )
 
 
 def _legs(spec: JobSpec, contexts: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -228,10 +272,17 @@ def _env(spec: JobSpec, of_workflow: Mapping[str, Scalar], contexts: Mapping[str
     return env
 
 
-def _is_free(text: str, spec: JobSpec, workflow: Workflow) -> bool:
-    """Whether a text may come to be what nobody knows before the run, whatever it is by default."""
+def _is_free(
+    text: str,
+    spec: JobSpec,
+    env: Mapping[str, Scalar],
+    inputs: Mapping[str, InputSpec],
+    calls: Mapping[str, GraphCall],
+) -> bool:
+    """Whether a text may come to be what nobody knows before the run, whatever it is by default. `env` and
+    `inputs`: the workflow's."""
     paths = _paths([text])
-    layers = [workflow.env, spec.env, *(step.frame.env for step in leaves(spec.steps))]
+    layers = [env, spec.env, *(step.frame.env for step in leaves(spec.steps))]
     for name in {path[-1] for path in paths if path[0] == "env"}:
         written = [value for layer in layers for key, value in layer.items() if name in (key, "env", ANY)]
         if not written:
@@ -242,4 +293,4 @@ def _is_free(text: str, spec: JobSpec, workflow: Workflow) -> bool:
     if any(path[0] not in _SETTLED for path in paths):
         return True
     named = {path[1] if len(path) > 1 else ANY for path in paths if path[0] == "inputs"}
-    return any(not _is_closed(workflow.inputs.get(name)) for name in named)
+    return any(not _is_closed(name, spec.call, inputs, calls) for name in named)

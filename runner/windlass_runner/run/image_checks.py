@@ -15,7 +15,7 @@ from windlass_registry.lock import ImagePin, Lock, LockFile
 from windlass_registry.lockfile import LOCK_PATH
 from windlass_registry.meanings import ASK_OWNER
 from windlass_registry.policy import Policy
-from windlass_runner.plan.compile import PlanOptions, job_specs
+from windlass_runner.plan.compile import PlanOptions, job_graph
 from windlass_runner.plan.images import is_image_name
 from windlass_runner.plan.known_images import known_images, planned_images
 from windlass_runner.plan.model import Plan, outermost
@@ -53,11 +53,13 @@ class ImageRules:
     def _written(self) -> list[tuple[str, str]]:
         """Jobs and images, as far as the workflow says itself what these may be."""
         try:
-            specs = job_specs(self.workflow, self.lock, self.options)
+            graph = job_graph(self.workflow, self.lock, self.options)
         except (NoEngineYet, AuthorError, KeyError):  # told elsewhere; an action that means nothing
             return []
         return [
-            (spec.id, each) for spec in specs.values() for each in known_images(spec, self.workflow).names
+            (spec.id, each)
+            for spec in graph.specs.values()
+            for each in known_images(spec, self.workflow, graph.calls).names
         ]
 
     def notes(self, plan: Plan) -> tuple[str, ...]:

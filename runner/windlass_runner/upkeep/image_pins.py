@@ -12,7 +12,7 @@ from windlass_registry.errors import AuthorError, OperatorError
 from windlass_registry.lock import ImagePin, Lock, LockFile
 from windlass_runner.engines.base import ImageUnavailable
 from windlass_runner.engines.docker_digests import KnownImage
-from windlass_runner.plan.compile import PlanOptions, job_specs
+from windlass_runner.plan.compile import PlanOptions, job_graph
 from windlass_runner.plan.images import images_of, is_image_name
 from windlass_runner.plan.known_images import known_images
 from windlass_runner.plan.model import JobSpec, outermost
@@ -96,13 +96,13 @@ def named_by(workflows: Iterable[Workflow], lock: Lock) -> Named:
     without: list[str] = []
     for workflow in workflows:
         try:
-            specs = job_specs(workflow, lock, PlanOptions(default_image=""))
+            graph = job_graph(workflow, lock, PlanOptions(default_image=""))
         except (NoEngineYet, AuthorError, KeyError):  # told by whoever plans it
             continue
-        for spec in specs.values():
+        for spec in graph.specs.values():
             if "" in images_of(spec, {}):
                 without.append(f"{workflow.path}:{workflow.jobs[outermost(spec.id)].at.line}")
-            known = known_images(spec, workflow)
+            known = known_images(spec, workflow, graph.calls)
             images.update(dict.fromkeys(name for name in known.names if "@" not in name))
             for text in known.open:
                 unpinned[_open_image(workflow, spec, text, is_known=bool(known.names))] = None

@@ -9,7 +9,7 @@ import pytest
 
 from windlass_registry.catalog import Catalog
 from windlass_registry.errors import AuthorError
-from windlass_runner.plan.compile import PlanOptions, compile_plan, job_specs
+from windlass_runner.plan.compile import PlanOptions, compile_plan, job_graph
 from windlass_runner.plan.known_images import known_images
 from windlass_runner.plan.model import Plan
 from windlass_runner.run.looking_up import resolve_actions
@@ -17,6 +17,7 @@ from windlass_runner.workflow.events import Event
 from windlass_runner.workflow.model import Workflow
 from windlass_runner.workflow.parse import parse_workflow
 
+CROSSED = ("cpu:1", "cpu:2", "gpu:1", "gpu:2")
 PUSH = Event(
     kind="push",
     repository="https://example.org/a/b",
@@ -133,9 +134,43 @@ def test_a_graph_knows_nothing_of_the_workflows_env_and_defaults(tmp_path: Path)
 
 def test_a_lock_sees_the_images_that_a_graph_is_given(tmp_path: Path) -> None:
     workflow, lock = read(tmp_path, "jobs: {g: {uses: ./flow, with: {image: 'busybox:1'}}}")
-    first = job_specs(workflow, lock, PlanOptions())["g/first"]
-    found = known_images(first, workflow)
+    graph = job_graph(workflow, lock, PlanOptions())
+    found = known_images(graph.specs["g/first"], workflow, graph.calls)
     assert (found.names, found.open) == (("busybox:1",), ())
+
+
+OUTER = """\
+name: Outer
+inputs: {base: {type: string}, kind: {}}
+runs:
+  using: workflow
+  jobs:
+    inner: {uses: ./flow, with: {image: '${{ inputs.base }}:${{ inputs.kind }}'}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "names", "still_open"),
+    [
+        ("'${{ inputs.kind }}', base: x", ("x:cpu", "x:gpu"), ()),
+        ("'${{ inputs.is-new && 2 || 1 }}', base: '${{ inputs.kind }}'", CROSSED, ()),
+        ("'${{ inputs.text }}', base: x", ("x:one",), ("${{ inputs.image }}",)),
+        ("'${{ inputs.needed }}', base: x", (), ("${{ inputs.image }}",)),
+        ("'${{ github.sha }}', base: x", (), ("${{ inputs.image }}",)),
+    ],
+)
+def test_a_lock_sees_images_through_graphs_that_are_given_the_workflows_inputs(
+    tmp_path: Path, given: str, names: tuple[str, ...], still_open: tuple[str, ...]
+) -> None:
+    text = (
+        "inputs:\n  kind: {type: choice, options: [cpu, gpu], default: cpu}\n  is-new: {type: boolean}\n"
+        "  text: {type: string, default: one}\n  needed: {type: string, required: true}\n"
+        f"jobs: {{g: {{uses: ./outer, with: {{kind: {given}}}}}}}\n"
+    )
+    workflow, lock = read(tmp_path, text, outer=OUTER, **{"outer/flow": FLOW})
+    graph = job_graph(workflow, lock, PlanOptions())
+    found = known_images(graph.specs["g/inner/first"], workflow, graph.calls)
+    assert (tuple(sorted(found.names)), found.open) == (names, still_open)
 
 
 def test_the_jobs_of_graphs_count_as_all_others_do(tmp_path: Path) -> None:
