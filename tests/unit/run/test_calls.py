@@ -159,6 +159,10 @@ def test_a_job_of_a_graph_sees_what_its_graph_was_given(tmp_path: Path) -> None:
     assert seen["inputs"] == {"n": 7, "late": False}
     assert list(seen["needs"]) == ["a"]
     assert job_contexts(run.progress, run.progress.legs["p"].job)["inputs"] == {"n": "not this"}
+    again = Progress(run.plan, contexts=run.contexts)
+    again.restore("p", "success", run.progress.legs["p"].outputs)
+    assert [one.key for one in again.begin()] == ["g/a"]
+    assert job_contexts(again, again.legs["g/a"].job)["inputs"] == {"n": 7, "late": False}
 
 
 def test_a_run_that_is_taken_up_again_goes_on_inside_a_graph(tmp_path: Path) -> None:
