@@ -14,6 +14,7 @@ from windlass_registry.errors import OperatorError
 from windlass_registry.lock import ImagePin, Lock, LockFile, Pin
 from windlass_registry.reader import Reader
 from windlass_registry.versions import Digest, Version, VersionError
+from windlass_registry.whole_files import write_whole
 from windlass_registry.yaml_text import one_line
 
 LOCK_PATH: Final = ".windlass/lock.yaml"
@@ -101,18 +102,7 @@ def save_lock(root: Path, lock: Lock | LockFile) -> Path:
         OperatorError: it cannot be written.
     """
     place = root / LOCK_PATH
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        beside = place.with_name(f".{place.name}.new")
-        beside.unlink(missing_ok=True)
-        with beside.open("x", encoding="utf-8") as stream:
-            stream.write(dump_lock(lock))
-        beside.chmod(0o644)
-        beside.replace(place)
-    except OSError as error:
-        raise OperatorError(
-            f"cannot write {place}: {error.strerror}", remedy="let this user write there"
-        ) from error
+    write_whole(place, dump_lock(lock).encode())
     return place
 
 

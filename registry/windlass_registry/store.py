@@ -116,9 +116,14 @@ class Store:
             place.parent.mkdir(parents=True, exist_ok=True)
             with self._writing():
                 fresh = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=place.parent))
-                write_entries(entries, fresh)
-                _make_read_only(fresh)
-                self._settle(fresh, place)
+                try:
+                    write_entries(entries, fresh)
+                    _make_read_only(fresh)
+                    self._settle(fresh, place)
+                except OSError:
+                    if fresh.is_dir():
+                        _remove(fresh)  # on a full disk nobody else could write either
+                    raise
 
     def _settle(self, fresh: Path, place: Path) -> None:
         try:

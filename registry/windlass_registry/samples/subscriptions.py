@@ -17,6 +17,7 @@ import yaml
 from windlass_registry.documents import Value, compose, value_of
 from windlass_registry.errors import AuthorError, OperatorError, Problem
 from windlass_registry.reader import Reader
+from windlass_registry.whole_files import write_whole
 from windlass_registry.yaml_text import one_line
 
 SUBSCRIPTIONS_PATH: Final = ".windlass/subscriptions.yaml"
@@ -121,19 +122,9 @@ def write_file(root: Path, path: str, content: bytes, *, is_executable: bool = F
         OperatorError: it cannot be written, or a link on the way leads elsewhere.
     """
     place = root / path
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if not place.parent.resolve().is_relative_to(root.resolve()):
-            raise OperatorError(f"'{path}' lies behind a link that leaves the repository")
-        beside = place.with_name(f".{place.name}.new")
-        beside.unlink(missing_ok=True)
-        with beside.open("xb") as stream:
-            stream.write(content)
-        beside.chmod(0o755 if is_executable else 0o644)
-        beside.replace(place)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise OperatorError(f"cannot write {place}: {reason}", remedy="let this user write there") from error
+    if not place.parent.resolve().is_relative_to(root.resolve()):
+        raise OperatorError(f"'{path}' lies behind a link that leaves the repository")
+    write_whole(place, content, mode=0o755 if is_executable else 0o644)
 
 
 def _read_one(reader: Reader, name: str, node: yaml.Node) -> Subscription:

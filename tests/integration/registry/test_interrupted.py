@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from registry_world import World, begin
-from windlass_registry.archive import pack
+from windlass_registry.archive import Entry, pack
 from windlass_registry.errors import OperatorError
 from windlass_registry.hosting import files
 from windlass_registry.publication import Refused
+from windlass_registry.store import Store
+from windlass_registry.whole_files import write_whole
 
 
 @pytest.fixture
@@ -144,6 +146,17 @@ def test_a_full_disk_changes_nothing_and_says_so(world: World, small_disk: Path)
     (big / "big").unlink()
     _, small = world.draft(version="1.2.0", archive=pack(big))
     world.registry.accept(small)
+
+
+def test_what_a_full_disk_cuts_off_leaves_nothing_on_it(small_disk: Path) -> None:
+    store, too_much = Store(small_disk / "store"), os.urandom(64 << 20)
+    with pytest.raises(OperatorError, match="No space left"):
+        store.add_entries([Entry(name="action.yml"), Entry(name="big", content=too_much)], shown_as="big")
+    with pytest.raises(OperatorError, match="No space left") as caught:
+        write_whole(small_disk / "folder" / "lock.yaml", too_much)
+    assert caught.value.remedy == "make room on the disk"
+    assert [each.name for each in small_disk.rglob("*") if each.is_file()] == [".lock"]
+    store.add_entries([Entry(name="action.yml", content=too_much[: 4 << 20])], shown_as="small")
 
 
 def test_two_processes_that_publish_at_once_do_not_mix(world: World) -> None:

@@ -105,6 +105,7 @@ def test_a_lock_that_cannot_be_read_is_the_owners_to_mend(tmp_path: Path) -> Non
         load_lock(tmp_path)
     with pytest.raises(OperatorError):
         save_lock(tmp_path, LockFile())
+    assert [each.name for each in (tmp_path / ".windlass").iterdir()] == ["lock.yaml"]
 
 
 def test_images_and_commits_read_well_and_make_it_a_newer_file() -> None:
