@@ -45,6 +45,7 @@ def test_inputs_whose_names_have_hyphens_arrive(runner: Any, steps: str) -> None
     assert done.log("job") == "a b 1"
 
 
+@pytest.mark.docker
 def test_an_image_without_python_is_told_with_what_helps(docker_runner: Any) -> None:
     write(docker_runner.root / "act", "name: P\nruns: {using: python, main: main.py}", "")
     done = docker_runner.run("jobs: {job: {uses: ./act}}")
