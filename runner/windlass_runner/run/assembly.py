@@ -143,7 +143,7 @@ def make_contexts(task: Task) -> dict[str, Any]:
         "needs": task.needs,
         "matrix": job.matrix,
         "strategy": {"job-index": job.index, "job-total": job.total},
-        "secrets": {name: secret(around.secret(name) or "") for name in task.spec.secrets},
+        "secrets": named_secrets(around, task.spec),
         "job": {"status": "success"},
         "steps": {},
         "env": {},
@@ -154,6 +154,11 @@ def make_contexts(task: Task) -> dict[str, Any]:
     for layer in (around.plan.env, task.spec.env) if own else (task.spec.env,):
         contexts["env"] = {**contexts["env"], **evaluate_env(layer, contexts, FixedHost())}
     return contexts
+
+
+def named_secrets(around: Surroundings, spec: JobSpec) -> dict[str, Any]:
+    """The `secrets` context of a job: those that it names; empty texts where there are none."""
+    return {name: secret(around.secret(name) or "") for name in spec.secrets}
 
 
 def make_frame(task: Task, contexts: Mapping[str, Any], *, told: Mapping[str, str] | None = None) -> Frame:

@@ -55,5 +55,5 @@ def _output(item: JobInput, job: PlannedJob, output_of: OutputOf, folder: Path) 
 
 def _text(path: Path, text: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     return path

@@ -8,7 +8,7 @@ from typing import Any
 from windlass_runner.engines.base import Lane
 from windlass_runner.expressions.values import untrusted
 from windlass_runner.plan.model import PlannedJob
-from windlass_runner.run.assembly import Surroundings, Task
+from windlass_runner.run.assembly import Surroundings, Task, named_secrets
 from windlass_runner.run.gates import RunGates
 from windlass_runner.run.inputs import input_paths
 from windlass_runner.run.progress import Progress
@@ -49,10 +49,11 @@ def make_task(
     job = progress.legs[key].job
     spec = around.plan.specs[job.job_id]
     contexts = job_contexts(progress, job)
+    around = gates.with_secrets(around, job, contexts)
     inputs = input_paths(
         spec,
         job,
-        contexts=contexts,
+        contexts={**contexts, "secrets": named_secrets(around, spec)},
         workflow_inputs=around.plan.inputs,
         output_of=progress.output_of,
         folder=around.storage.scratch(around.run.id) / "inputs" / slug(key),
@@ -60,7 +61,7 @@ def make_task(
     if spec.services:
         lane = Lane(name=f"job-{slug(key)}-{number}", is_private=True)
     return Task(
-        around=gates.with_secrets(around, job, contexts),
+        around=around,
         job=job,
         number=number,
         lane=lane,

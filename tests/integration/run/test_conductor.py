@@ -219,6 +219,23 @@ jobs:
     assert runner.secrets["TOKEN"] not in runner.ledger.runs.plan(done.id)
 
 
+def test_a_secret_as_an_input_is_a_file_for_its_job_alone_and_gone_with_the_run(runner: Any) -> None:
+    runner.secrets["TOKEN"] = "s3cr3t-value-of-mine"
+    done = runner.run("""
+jobs:
+  named:
+    inputs: {key: "secret:TOKEN"}
+    uses: script@v1
+    with: {script: 'cat /inputs/key; wc -c < /inputs/key'}
+  other:
+    uses: script@v1
+    with: {script: 'test ! -e /inputs/key'}
+""")
+    assert done.log("named").splitlines() == ["***20"]
+    assert done.jobs["other"].state == "success"
+    assert not list(runner.storage.root.rglob("inputs/named/key"))
+
+
 def test_a_strangers_text_is_never_a_script(runner: Any) -> None:
     title = 'a"; touch /workspace/pwned; echo "$(touch /workspace/pwned)'
     done = runner.run(
