@@ -12,7 +12,7 @@ from windlass_registry.choosing import Choice, HeldBack, Rules, choose, listed
 from windlass_registry.errors import OperatorError, UpstreamError
 from windlass_registry.index import Release
 from windlass_registry.lock import LockFile, Pin, ResolvedAction
-from windlass_registry.refs import COPY_IT, GitRef, LocalRef, RefError, RegistryRef, parse_uses
+from windlass_registry.refs import COPY_IT, GitRef, LocalRef, RefError, RegistryRef, is_git, parse_uses
 from windlass_registry.sources.git import MOVED, in_repository
 from windlass_registry.sources.packages import Package
 from windlass_registry.versions import Digest, Version, VersionError, VersionRange
@@ -68,7 +68,7 @@ class Meanings:
 
     def is_far(self, uses: str) -> bool:
         """Whether looking it up may take a network's time of its own."""
-        return uses.startswith(("github.com/", "git+"))
+        return is_git(uses)
 
     def of(self, uses: str) -> Meaning:
         """What the text means.

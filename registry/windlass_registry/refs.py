@@ -122,13 +122,24 @@ def _parsed(text: str) -> ActionRef:
         raise RefError(
             "an image is not an action here", remedy=f"write 'uses: container@v1' with 'image: {text[9:]}'"
         )
-    if text.startswith(("github.com/", "git+")):
-        return _parse_git(text)
+    if is_git(text):
+        return _parse_git(text if text.startswith(("github.com/", "git+")) else f"github.com/{text}")
     if text.startswith(("/", "../", "~")):
         raise RefError(
             f"'{text}' lies outside the repository", remedy="write './path' for a folder of the repository"
         )
     return _parse_registry(text)
+
+
+def is_git(text: str) -> bool:
+    """Whether a `uses` names a git repository. `owner/repo[/path]@COMMIT`, GitHub's spelling, does so without
+    its host: no release has a version of 40 hexadecimal digits."""
+    if text.startswith(("github.com/", "git+")):
+        return True
+    body, _, ref = text.rpartition("@")
+    owner, slash, _ = body.partition("/")
+    is_named = slash and _NAME.match(owner) and not _HOST.match(owner) and body not in INSTEAD
+    return bool(is_named and _COMMIT.match(ref))
 
 
 def as_inside_git(text: str, around: GitRef) -> str:
@@ -212,7 +223,7 @@ def _parse_registry(text: str) -> RegistryRef:
         host=host,
         namespace=namespace,
         name=parts[0],
-        version=_version(version, body=body, is_ours=not namespace),
+        version=_version(version, body=body, may_be_githubs=namespace is not None and host is None),
     )
 
 
@@ -224,14 +235,13 @@ def _no_reference(text: str, parts: list[str]) -> str:
     return "write 'name@version', 'namespace/name@version' or './folder'"
 
 
-def _version(version: str, *, body: str, is_ours: bool) -> VersionRange | Digest:
+def _version(version: str, *, body: str, may_be_githubs: bool) -> VersionRange | Digest:
     try:
         return parse_version_or_digest(version)
     except VersionError as error:
         if body in INSTEAD:
             raise RefError(f"unknown action '{body}@{version}'", remedy=INSTEAD[body]) from error
         remedy = f"write one of {VERSION_FORMS}"
-        if not is_ours and not version.startswith("sha256"):
-            what = "commit" if _COMMIT.match(version) else "branch or tag"
-            remedy = f"for a {what} write 'github.com/{body}@{version}'; for a version one of {VERSION_FORMS}"
+        if may_be_githubs and not version.startswith("sha256"):
+            remedy = f"for GitHub's write 'github.com/{body}@{version}'; for a version one of {VERSION_FORMS}"
         raise RefError(str(error), remedy=remedy) from error

@@ -50,6 +50,8 @@ def test_a_folder_of_the_repository(text: str, path: str) -> None:
     ("text", "url", "path", "ref"),
     [
         ("github.com/actions/checkout@v4", "https://github.com/actions/checkout", "", "v4"),
+        ("acme/tools@" + "a" * 40, "https://github.com/acme/tools", "", "a" * 40),
+        ("acme/tools/ci/lint@" + "0" * 40, "https://github.com/acme/tools", "ci/lint", "0" * 40),
         ("github.com/acme/tools/ci/lint@main", "https://github.com/acme/tools", "ci/lint", "main"),
         ("git+https://git.example.org/t.git@1.0", "https://git.example.org/t.git", "", "1.0"),
         ("git+https://git.example.org/t.git/a/b@1.0", "https://git.example.org/t.git", "a/b", "1.0"),
@@ -68,7 +70,9 @@ def test_a_git_source(text: str, url: str, path: str, ref: str) -> None:
         ("train@", "'train@' names no version", "such as 'train@v1'"),
         ("train@main", "'main' is not a version", "write one of v1"),
         ("octo/lint@main", "'main' is not a version", "github.com/octo/lint@main"),
-        ("octo/lint@" + "a" * 40, "is not a version", "for a commit write 'github.com/"),
+        ("octo/lint@" + "a" * 39, "is not a version", "for GitHub's write 'github.com/"),
+        ("lint@" + "a" * 40, "is not a version", "write one of"),
+        ("registry.example.org/octo/lint@" + "a" * 40, "is not a version", "write one of"),
         (
             "actions/checkout@" + "a" * 40,
             "unknown action 'actions/checkout@",
