@@ -20,6 +20,8 @@ FIRST_AFTER_S: Final = 20.0
 """After the beginning: what was pushed meanwhile goes first."""
 ROUND_S: Final = 3600.0
 PAUSE_S: Final = 10.0
+_APART_S: Final = 60.0
+"""At most, between the first looks at two repositories: a look asks git, and many together would be felt."""
 _FIRST_RETRY_S: Final = 60.0
 _SHOWN: Final = 50
 
@@ -46,7 +48,8 @@ class SampleUpdates:
         self._journal = Journal("sample-updates")
         wanted = [found for found in repositories if found.sample_updates != "off"]
         self._settings = {found.url: found for found in wanted}
-        self._due = dict.fromkeys(self._settings, monotonic() + first_after_s)
+        first, apart_s = monotonic() + first_after_s, min(_APART_S, ROUND_S / max(1, len(wanted)))
+        self._due = {url: first + place * apart_s for place, url in enumerate(self._settings)}
         self._failures: dict[str, int] = {}
         self._lock = threading.Lock()
         self._troubles: dict[str, str] = {}

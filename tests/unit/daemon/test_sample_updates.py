@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 
 from windlass_registry.errors import OperatorError
@@ -46,8 +47,15 @@ def run(found: SampleUpdates, offering: Scripted, *, until: float) -> None:
 
 def test_every_repository_is_looked_at_once_an_hour_one_after_the_other() -> None:
     offering = Scripted()
-    run(updates(offering, a="branch", b="pull-request", c="off"), offering, until=ROUND_S + 10)
-    assert offering.asked == [("a", 5.0), ("b", 5.0), ("a", ROUND_S + 5), ("b", ROUND_S + 5)]
+    run(updates(offering, a="branch", b="pull-request", c="off"), offering, until=ROUND_S + 70)
+    assert offering.asked == [("a", 5.0), ("b", 65.0), ("a", ROUND_S + 5), ("b", ROUND_S + 65)]
+
+
+def test_the_first_looks_at_many_repositories_are_spread_over_an_hour() -> None:
+    offering = Scripted()
+    run(updates(offering, **{f"r{number}": "branch" for number in range(1000)}), offering, until=ROUND_S + 4)
+    assert len({url for url, _ in offering.asked}) == 1000
+    assert {round(later - at, 3) for (_, at), (_, later) in itertools.pairwise(offering.asked)} == {3.6}
 
 
 def test_behind_an_offer_comes_a_pause_and_then_the_next_one() -> None:
