@@ -10,6 +10,7 @@ from windlass_registry.resolver import Lock
 from windlass_runner.plan.expansion import paths_of
 from windlass_runner.plan.model import Group, JobSpec
 from windlass_runner.plan.resources import resolve_resources
+from windlass_runner.plan.step_counts import refuse_too_many
 from windlass_runner.plan.steps import (
     Packages,
     approval_of,
@@ -38,7 +39,13 @@ class PlanOptions:
 
 
 def spec_of(workflow: Workflow, job: Job, lock: Lock, options: PlanOptions) -> JobSpec:
-    """The job with what the workflow says for all of its jobs."""
+    """The job with what the workflow says for all of its jobs.
+
+    Raises:
+        AuthorError: more steps than a job may have.
+        NoEngineYet
+    """
+    refuse_too_many(workflow, job, lock)
     defaults = workflow.defaults
     steps = steps_of(job, Packages(lock=lock, node_images=options.node_images))
     spec = JobSpec(

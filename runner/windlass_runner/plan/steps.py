@@ -35,7 +35,6 @@ from windlass_runner.plan.model import (
     Stage,
     StepFrame,
 )
-from windlass_runner.plan.step_counts import MOST_STEPS, count_steps
 from windlass_runner.workflow.model import Job, Resources, Step
 
 _WITHOUT_TEXT = frozenset((int, float, bool, type(None), Position, ActionPin, Resources))
@@ -84,22 +83,10 @@ def steps_of(job: Job, packages: Packages) -> tuple[PlannedStep, ...]:
     """The steps of a job: its own, or the one that its action is; an approval has none."""
     if job.uses is not None and isinstance(packages.lock.actions[job.uses].manifest.runs, ApprovalRuns):
         return ()
-    _refuse_too_many(job, packages.lock)
     if job.uses is not None:
         frame = StepFrame(id=job.id, name=job.uses)
         return (_action(frame, job.uses, job.with_, packages),)
     return _sequence(job.steps, packages)
-
-
-def _refuse_too_many(job: Job, lock: Lock) -> None:
-    used = [job.uses] if job.uses is not None else [step.uses for step in job.steps]
-    counts = count_steps(used, lock)
-    if sum(counts) > MOST_STEPS:
-        raise NoEngineYet(
-            f"the job '{job.id}' has more than {MOST_STEPS:,} steps, with those of its actions",
-            remedy="use actions of fewer steps, or more jobs",
-            uses=used[counts.index(max(counts))],
-        )
 
 
 def approval_of(job: Job, lock: Lock) -> PlannedApproval | None:

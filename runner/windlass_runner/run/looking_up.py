@@ -19,7 +19,8 @@ from windlass_registry.lockfile import LOCK_PATH
 from windlass_registry.policy import Policy
 from windlass_registry.resolver import Fetching, ResolutionError, resolve
 from windlass_registry.sources.local import load_local
-from windlass_runner.plan.compile import PlanOptions
+from windlass_runner.plan.compile import PlanOptions, job_graph
+from windlass_runner.plan.steps import NoEngineYet
 from windlass_runner.run.image_checks import ImageRules
 from windlass_runner.workflow.calls import check_graphs
 from windlass_runner.workflow.lint import check_actions
@@ -144,9 +145,22 @@ def all_problems(
         options=options or PlanOptions(),
     )
     misused = (*misused, *images.as_written())
+    if not any(problem.severity == "error" for problem in (*found.problems, *misused)):
+        misused = (*misused, *_unplannable(found.workflow, lock, options or PlanOptions()))
     known = {_place(problem) for problem in found.problems if problem.severity == "error"}
     further = [problem for problem in misused if _place(problem) not in known]
     return tuple(sorted([*found.problems, *further], key=_place))
+
+
+def _unplannable(workflow: Workflow, lock: Lock, options: PlanOptions) -> tuple[Problem, ...]:
+    """What is wrong with the jobs once steps of actions and jobs of graphs are put in their place."""
+    try:
+        job_graph(workflow, lock, options)
+    except NoEngineYet:  # well written
+        return ()
+    except AuthorError as error:
+        return error.problems
+    return ()
 
 
 def _place(problem: Problem) -> tuple[str, int, int]:

@@ -40,6 +40,16 @@ def test_unknown_actions_and_inputs_are_found(project: Any) -> None:
     assert any(text.startswith("3: 'script@v1' has no input 'scrip'") for text in texts)
 
 
+def test_what_only_comes_of_actions_put_in_their_places_is_found(project: Any) -> None:
+    short = "name: {}\nruns:\n  using: composite\n  steps:\n{}"
+    project.write("few/action.yml", short.format("few", "    - {run: x, shell: sh}\n" * 50))
+    project.write("all/action.yml", short.format("all", "    - uses: ./few\n" * 50))
+    project.workflow("jobs:\n  a:\n    steps:\n      - uses: ./all\n")
+    answer = project.windlass("validate")
+    assert answer.code == 2
+    assert answer.out.startswith(".windlass/workflows/w.yaml:4:15: the job 'a' has more than 2,000 steps")
+
+
 def bomb() -> bytes:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from windlass_registry.catalog import Catalog
+from windlass_registry.errors import AuthorError
 from windlass_runner.plan.codec import dumps, loads
 from windlass_runner.plan.compile import PlanOptions
 from windlass_runner.plan.contexts import github_context
 from windlass_runner.plan.images import images_of
 from windlass_runner.plan.model import ContainerStep, NodeStep, Plan, PlannedStep, Stage
-from windlass_runner.plan.steps import NoEngineYet, commands_of, is_like_githubs
+from windlass_runner.plan.steps import commands_of, is_like_githubs
 from windlass_runner.run.action_stages import first_stages, last_stages
 from windlass_runner.run.prepare import plan_run
 from windlass_runner.workflow.events import Event
@@ -53,9 +54,10 @@ def test_actions_that_unfold_to_millions_of_steps_are_refused_without_unfolding_
     for number in range(1, 7):
         inner = ", ".join([f"{{uses: ./a{number - 1}}}"] * 40)
         actions[f"a{number}"] = f"{{using: composite, steps: [{inner}]}}"
-    with pytest.raises(NoEngineYet, match="the job 'job' has more than 2,000 steps") as caught:
+    with pytest.raises(AuthorError, match="the job 'job' has more than 2,000 steps") as caught:
         planned(tmp_path, actions, "[{run: x}, {uses: ./a6}]")
-    assert caught.value.uses == "./a6"
+    (problem,) = caught.value.problems
+    assert (problem.line, problem.column) == (1, 39)
 
 
 def test_stages_stand_in_order_before_and_in_reverse_after(tmp_path: Path) -> None:
