@@ -31,7 +31,7 @@ from windlass_runner.plan.specs import PlanOptions, spec_of
 from windlass_runner.plan.steps import scalars
 from windlass_runner.workflow.calls import DEEPEST
 from windlass_runner.workflow.graphs import named_as_locked, parse_graph
-from windlass_runner.workflow.model import Job, Workflow
+from windlass_runner.workflow.model import Job, Strategy, Workflow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +123,7 @@ class _Unfolding:
         except (ExpressionError, MatrixError):
             if scope.contexts is not None:
                 raise
-            return [{}]  # there is no event: an expression of its cannot be settled
+            return [_unsettled(strategy)]  # there is no event
 
     def _enter_graph(self, job: Job, leg: Leg, scope: Scope) -> None:
         action = self._lock.actions[job.uses or ""]
@@ -215,6 +215,13 @@ class _Unfolding:
             inner = self._jobs_behind(self._ends[target]) if target in self._calls else (target,)
             found.update(dict.fromkeys(inner))
         return tuple(found)
+
+
+def _unsettled(strategy: Strategy) -> dict[str, Any]:
+    """What stands for the combinations of a matrix that only an event settles: the texts that name them."""
+    rows = [strategy.matrix, *([] if isinstance(strategy.include, str) else strategy.include)]
+    names = dict.fromkeys(name for row in rows if isinstance(row, Mapping) for name in row)
+    return {name: f"${{{{ matrix.{name} }}}}" for name in names}
 
 
 def _problem(workflow: Workflow, at: Position, message: str) -> Problem:

@@ -93,7 +93,7 @@ def named_by(workflows: Iterable[Workflow], lock: Lock) -> Named:
     """All images and data that these workflows and their actions name, each once."""
     images: dict[str, None] = {}
     unpinned: dict[Unpinned, None] = {}
-    without: list[str] = []
+    without: dict[str, None] = {}
     for workflow in workflows:
         try:
             graph = job_graph(workflow, lock, PlanOptions(default_image=""))
@@ -101,7 +101,7 @@ def named_by(workflows: Iterable[Workflow], lock: Lock) -> Named:
             continue
         for spec in graph.specs.values():
             if "" in images_of(spec, {}):
-                without.append(f"{workflow.path}:{workflow.jobs[outermost(spec.id)].at.line}")
+                without[f"{workflow.path}:{workflow.jobs[outermost(spec.id)].at.line}"] = None
             known = known_images(spec, workflow, graph.calls)
             images.update(dict.fromkeys(name for name in known.names if "@" not in name))
             for text in known.open:
@@ -111,7 +111,7 @@ def named_by(workflows: Iterable[Workflow], lock: Lock) -> Named:
         images.update(dict.fromkeys(base for base in bases if is_image_name(base) and "@" not in base))
         unpinned.update(dict.fromkeys(_open_base(uses, base) for base in bases if "$" in base))
     if without:
-        unpinned[_default_image(without)] = None
+        unpinned[_default_image(tuple(without))] = None
     return Named(images=tuple(sorted(images)), unpinned=tuple(unpinned))
 
 
