@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from integration.actions.s3_server import Server
 from registry_world import World
@@ -83,7 +83,7 @@ def faulty_way(server: Server) -> Iterator[FaultyWay]:
 
 class _Passing(BaseHTTPRequestHandler):
     way: FaultyWay
-    store: object
+    store: SplitResult
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
@@ -104,7 +104,7 @@ class _Passing(BaseHTTPRequestHandler):
 
     def _forward(self, body: bytes, fault: str) -> None:
         store = self.store
-        connection = HTTPConnection(store.hostname, store.port, timeout=30)  # type: ignore[attr-defined]
+        connection = HTTPConnection(store.hostname, store.port, timeout=30)
         try:
             connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
             for name, value in self.headers.items():

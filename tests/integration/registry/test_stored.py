@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -287,9 +288,9 @@ def killed_at(step: int, act: Callable[[], object]) -> bool:
                 os.kill(os.getpid(), signal.SIGKILL)
             return put(*given, **how)
 
-        BucketFiles._put = counted  # type: ignore[method-assign]
         try:
-            act()
+            with patch.object(BucketFiles, "_put", counted):
+                act()
             code = 0
         except BaseException:
             traceback.print_exc()
@@ -378,7 +379,7 @@ def between(registry: RegistryFolder, path: str, act: Callable[[], object]) -> N
             acts.pop()()
         return write(given, content, tag=tag)
 
-    files.put_over = put_over  # type: ignore[method-assign]
+    patch.object(files, "put_over", put_over).start()
 
 
 def test_a_move_that_is_killed_at_any_write_can_be_done_again(
