@@ -95,7 +95,7 @@ def test_the_version_may_stand_in_a_tag(project: Project) -> None:
     ("uses", "told"),
     [
         ("./actions/other", "a folder that nobody else has"),
-        ("actions/cache@0c45773b623bea8c8e75f6c82b208c3cf94ea4f9", "github.com/actions/cache@0c45773"),
+        ("actions/cache@main", "for GitHub's write 'github.com/actions/cache@main'"),
     ],
 )
 def test_a_package_uses_what_means_the_same_to_everybody(project: Project, uses: str, told: str) -> None:
@@ -104,6 +104,13 @@ def test_a_package_uses_what_means_the_same_to_everybody(project: Project, uses:
     refused = project.windlass("publish", "actions/greet")
     assert refused.code == 2
     assert told in refused.err
+
+
+def test_a_package_that_pins_an_action_of_github_publishes_as_it_is(project: Project) -> None:
+    uses = "uses: actions/cache@0c45773b623bea8c8e75f6c82b208c3cf94ea4f9"
+    text = ACTION.replace("""run: echo "hello from the registry"\n      shell: bash""", uses)
+    project.write("actions/greet/action.yml", text)
+    assert project.windlass("publish", "actions/greet").code == 0
 
 
 def test_a_dry_run_publishes_nothing(project: Project) -> None:
