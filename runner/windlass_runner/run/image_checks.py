@@ -5,8 +5,9 @@ from, and that the lock pins them. What only a run settles is held to them when 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from windlass_registry.documents import Position
@@ -97,17 +98,18 @@ class ImageRules:
         return self.pins.images if self.pins is not None else {}
 
     def _problems(self, named: Iterable[tuple[str, str]]) -> Iterator[Problem]:
+        written = cache(lambda: frozenset(self._written()))  # the whole graph, and only for what is refused
         for job_id, image in named:
             message = f"job '{job_id}' runs in the image '{image}'"
             at = place_of_image(self.workflow, job_id, image)
             if (refused := self.policy.refuses_image(image)) is not None:
                 yield self._problem(at, f"{message}: {refused}", ASK_OWNER)
             elif self._needs_lock and not is_pinned(image, self._pinned):
-                yield self._problem(at, f"{message}, which {_ASKED}", self._remedy(job_id, image))
+                yield self._problem(at, f"{message}, which {_ASKED}", self._remedy(job_id, image, written))
         if self._needs_lock:
             yield from self._loose_bases()
 
-    def _remedy(self, job_id: str, image: str) -> str:
+    def _remedy(self, job_id: str, image: str, written: Callable[[], Collection[tuple[str, str]]]) -> str:
         """What the runner's own settings name is pinned there: by its digest."""
         job = _job_of(self.workflow, job_id)
         has_none = job is not None and job.image is None and self.workflow.defaults.image is None
@@ -115,7 +117,7 @@ class ImageRules:
             return "name one in the workflow, or 'default_image' in the settings with its digest (x@sha256:…)"
         if image in self.options.node_images.values():
             return "name it in the settings ('node_image') with its digest (x@sha256:…)"
-        if (job_id, image) not in self._written():
+        if (job_id, image) not in written():
             return "name it by its digest (x@sha256:…), or write it into the workflow for 'windlass lock'"
         return LOCK_IT
 
