@@ -217,9 +217,7 @@ jobs:
     assert said(docker_runner.finished(run_id).log("a")) == ["ready", "served"]
 
 
-@pytest.mark.docker
-def test_a_stop_does_not_wait_for_services_that_never_come_up(docker_runner: Any) -> None:
-    run_id = docker_runner.begin("""
+NEVER_UP = """
 jobs:
   a:
     services:
@@ -230,7 +228,12 @@ jobs:
     steps:
       - run: echo NEVER
       - {if: always(), run: echo last}
-""")
+"""
+
+
+@pytest.mark.docker
+def test_a_stop_does_not_wait_for_services_that_never_come_up(docker_runner: Any) -> None:
+    run_id = docker_runner.begin(NEVER_UP)
     web = f"windlass-{run_id}-a-1-web"
     docker_runner.until(lambda: docker_runner.engine.find(web) is not None)
     docker_runner.conductor.cancel(run_id, reason="enough")
@@ -252,16 +255,5 @@ def test_a_stop_that_comes_while_a_service_is_made_ends_it(
         return container
 
     monkeypatch.setattr(docker_runner.engine, "create", create_and_cancel)
-    done = docker_runner.run("""
-jobs:
-  a:
-    services:
-      web:
-        image: windlass-test/busybox:1
-        command: [sh, -c, 'sleep 600']
-        health: {command: exit 1, interval: 1s, retries: 1000}
-    steps:
-      - run: echo NEVER
-      - {if: always(), run: echo last}
-""")
+    done = docker_runner.run(NEVER_UP)
     assert (done.states(), said(done.log("a"))) == ({"a": "cancelled"}, ["last"])
